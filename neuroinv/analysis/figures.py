@@ -1,0 +1,47 @@
+"""Figures of a run, drawn from its directory alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402 (the backend must be chosen first)
+
+from neuroinv.analysis.statistics import bootstrap  # noqa: E402
+from neuroinv.analysis.table import read_table  # noqa: E402
+from neuroinv.training.records import read_metrics  # noqa: E402
+
+
+def learning_curves(path: Path) -> Path:
+    """Draw dev cost (or profit) against updates: mean over seeds, 95 % interval, references as
+    lines. Returns the file (an SVG; a PNG lies beside it)."""
+    table = read_table(path)
+    sign = -1 if table.profit else 1
+    records = [record for record in read_metrics(path) if record["dev_cost"]]
+    steps = [record["step"] for record in records]
+    curve = [bootstrap(sign * np.asarray(record["dev_cost"], np.float64)) for record in records]
+    figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+    axes.plot(steps, [point.estimate for point in curve], label=f"{table.policy}, dev, mean of seeds")
+    axes.fill_between(
+        steps, [point.low for point in curve], [point.high for point in curve], alpha=0.25
+    )
+    for style, row in zip(("-", "--", ":", "-."), table.references(), strict=False):
+        axes.axhline(row.value, color="black", linestyle=style, linewidth=0.9, label=row.name)
+    shown = [point.estimate for point in curve] + [row.value for row in table.references()]
+    low, high = min(shown), max(shown)
+    lines = [row.value for row in table.references()] or [low]
+    if sign > 0:  # the first points are far off and would flatten all that matters
+        high = min(high, max(lines) + 4 * (max(lines) - min(lines) + 0.02 * abs(low)))
+    margin = 0.05 * (high - low)
+    axes.set_ylim(low - margin, high + margin)
+    axes.set_xlabel("updates")
+    axes.set_ylabel("average profit per period" if table.profit else "average cost per period")
+    axes.set_title(table.title, fontsize=10)
+    axes.legend(fontsize=8)
+    for suffix in ("png", "svg"):
+        figure.savefig(path / f"curves.{suffix}", dpi=150, metadata=None)
+    plt.close(figure)
+    return path / "curves.svg"

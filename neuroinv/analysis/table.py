@@ -1,0 +1,103 @@
+"""The final table of a run: what its policy costs beside optimum, bounds and heuristics."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.table import Table as RichTable
+
+from neuroinv.analysis.statistics import Interval
+from neuroinv.types import InputError
+
+
+class Row(NamedTuple):
+    """One policy. Values are per period and scenario: cost, or profit where that is the aim."""
+
+    name: str
+    detail: str
+    """Its parameters, where they say something."""
+    exact: float | None
+    """What theory says, to float64 precision; None where it says nothing."""
+    tested: Interval | None
+    """Average on the test scenarios; over seeds, with an interval, where there are several."""
+
+    @property
+    def value(self) -> float:
+        """The exact value where there is one, else the tested one."""
+        if self.exact is not None:
+            return self.exact
+        assert self.tested is not None
+        return self.tested.estimate
+
+
+class Table(NamedTuple):
+    """Rows from best known to learned; gaps and shares are against the first row, if it is one that
+    no policy can beat."""
+
+    title: str
+    policy: str
+    profit: bool
+    """Whether values are profits (more is better) or costs."""
+    bound: str | None
+    """Name of the row that gaps are measured against: an optimum or a bound."""
+    rows: tuple[Row, ...]
+
+    def references(self) -> tuple[Row, ...]:
+        """The rows that do not belong to the run's own policy."""
+        return tuple(row for row in self.rows if row.name != self.policy)
+
+    def gap(self, row: Row) -> float | None:
+        """Share of the bound that a row costs too much, or earns too little; None without one."""
+        reference = next((r for r in self.rows if r.name == self.bound), None)
+        if reference is None:
+            return None
+        value = row.exact if row.exact is not None else row.value
+        excess = value / reference.value - 1
+        return -excess if self.profit else excess
+
+
+def render(table: Table) -> RichTable:
+    """The table for a terminal."""
+    what = "profit" if table.profit else "cost"
+    shown = RichTable(title=table.title, title_justify="left")
+    shown.add_column("policy")
+    shown.add_column(f"exact {what}", justify="right")
+    shown.add_column(f"test {what}", justify="right")
+    shown.add_column("95 % interval over seeds", justify="right")
+    if table.bound:
+        shown.add_column(f"share of {table.bound}" if table.profit else "gap", justify="right")
+    for row in table.rows:
+        exact = "" if row.exact is None else f"{row.exact:.4f}"
+        tested = "" if row.tested is None else f"{row.tested.estimate:.4f}"
+        interval = ""
+        if row.tested is not None and row.tested.high > row.tested.low:
+            interval = f"{row.tested.low:.4f} to {row.tested.high:.4f}"
+        name = f"{row.name} ({row.detail})" if row.detail else row.name
+        cells = [name, exact, tested, interval]
+        if table.bound:
+            gap = table.gap(row)
+            assert gap is not None
+            cells.append(f"{1 - gap:.2%}" if table.profit else f"{gap:+.2%}")
+        shown.add_row(*cells, style="bold" if row.name == table.policy else None)
+    return shown
+
+
+def to_json(table: Table) -> str:
+    """The table as JSON that `read_table` reads back."""
+    rows = [row._asdict() for row in table.rows]
+    return json.dumps(table._replace(rows=())._asdict() | {"rows": rows}, indent=2) + "\n"
+
+
+def read_table(path: Path) -> Table:
+    """The table of a run directory. Raises InputError where the run has none yet."""
+    file = path / "table.json"
+    if not file.exists():
+        raise InputError(f"{path} has no table.json; train the run to its end first")
+    stored = json.loads(file.read_text())
+    rows = [
+        Row(**row | {"tested": row["tested"] and Interval(*row["tested"])})
+        for row in stored.pop("rows")
+    ]
+    return Table(rows=tuple(rows), **stored)

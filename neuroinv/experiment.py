@@ -1,0 +1,249 @@
+"""A run from config to table: what `neuroinv train` and `neuroinv evaluate` do, as functions."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import yaml
+from jaxtyping import Array, Float64, PyTree
+
+from neuroinv.analysis.figures import learning_curves
+from neuroinv.analysis.statistics import Interval, bootstrap
+from neuroinv.analysis.table import Row, Table, read_table, to_json
+from neuroinv.build import Experiment, build, dev_scenarios
+from neuroinv.config import Config, SeriesDemand, parse
+from neuroinv.keys import Branch, branch
+from neuroinv.policies.allocation import whole_units
+from neuroinv.references import Reference, exact_cost, references
+from neuroinv.rollout import Act, greedy, total
+from neuroinv.training import checkpoint
+from neuroinv.training.evaluation import BLOCK, streamed_average_costs
+from neuroinv.training.loop import LoopState, Programs, compile_programs, run_segments
+from neuroinv.training.records import (
+    RunDirectory,
+    open_run,
+    read_facts,
+    run_path,
+    write_atomically,
+)
+from neuroinv.training.seeds import map_seeds
+from neuroinv.types import HindsightPolicy, InputError, Policy
+
+
+class Event(NamedTuple):
+    """What a listener is told: a stage that begins, or the metrics of a segment."""
+
+    stage: str
+    step: int = 0
+    metrics: dict[str, float] = {}  # noqa: RUF012 (never mutated)
+    """Means over seeds, in the sense of the objective: dev cost or profit, gap to the bound."""
+
+
+Listener = Callable[[Event], None]
+
+
+class Finished(NamedTuple):
+    """A run that has ended."""
+
+    path: Path
+    table: Table
+    repeated: bool
+    """True where the run had been completed before and nothing was done."""
+
+
+def train(config: Config, listen: Listener = lambda event: None) -> Finished:
+    """Train, choose on dev, score once on test, and keep all of it in the run directory.
+
+    A run that is complete is not done again; one that was interrupted goes on from its last
+    checkpoint and ends with the same variables and table, to the bit.
+    """
+    path = run_path(config)
+    facts = read_facts(path)
+    if facts and facts["status"] == "complete":
+        return Finished(path, read_table(path), True)
+    listen(Event("reading the problem"))
+    experiment = build(config)
+    compared = []
+    for policy in config.comparisons:
+        other = dataclasses.replace(config, policy=policy, comparisons=())
+        listen(Event(f"training {policy.kind} for comparison"))
+        table = train(other, listen).table
+        compared += [row for row in table.rows if row.name == table.policy]
+    with open_run(config) as run:
+        listen(Event("computing exact references"))
+        known = references(experiment.instance)
+        if experiment.algorithm is None:
+            variables, updates = {}, 0
+        else:
+            best = _optimise(experiment, run, known, listen)
+            variables, updates = best.best_variables, int(np.max(best.train.step))
+        listen(Event("scoring on the test scenarios"))
+        began = time.perf_counter()
+        table = _score(experiment, variables, known, compared)
+        write_atomically(run.path / "table.json", to_json(table))
+        run.write_facts(updates=updates, test_seconds=time.perf_counter() - began)
+        if experiment.algorithm is not None:
+            learning_curves(run.path)
+    return Finished(run.path, table, False)
+
+
+def evaluate(path: Path, overrides: Callable[[dict], dict] = lambda mapping: mapping) -> Table:
+    """Score the best variables of a run again, as its config says or with some of it overridden.
+
+    Nothing in the run directory changes. Raises InputError where there is no run, no checkpoint, or
+    one that does not fit the overridden config.
+    """
+    if not (path / "config.yaml").exists():
+        raise InputError(f"{path} is no run directory: it has no config.yaml; name one of `results`")
+    config = parse(overrides(yaml.safe_load((path / "config.yaml").read_text())))
+    experiment = build(dataclasses.replace(config, comparisons=()))
+    variables: PyTree = {}
+    if experiment.algorithm is not None:
+        stored = checkpoint.latest(path / "checkpoints")
+        if stored is None:
+            raise InputError(f"{path} has no checkpoint yet; train the run first")
+        variables = checkpoint.restore(stored, _state_like(experiment)).best_variables
+    return _score(experiment, variables, references(experiment.instance), [])
+
+
+def _state_like(experiment: Experiment) -> LoopState:
+    """Structure, shapes and types of the state of all seeds."""
+    assert experiment.algorithm is not None
+
+    def one(key: Array) -> LoopState:
+        train = experiment.algorithm.init(key)
+        best = (train.variables, jnp.float32(0), jnp.int32(0), jnp.bool_(False))
+        return LoopState(train, *best)
+
+    keys = jax.vmap(jax.random.key)(jnp.arange(experiment.config.training.seeds))
+    return jax.eval_shape(jax.vmap(one), keys)
+
+
+def _optimise(
+    experiment: Experiment, run: RunDirectory, known: tuple[Reference, ...], listen: Listener
+) -> LoopState:
+    """Run the training loop to its end, from the last checkpoint if there is one."""
+    config = experiment.config.training
+    assert experiment.algorithm is not None
+    listen(Event("compiling"))
+    programs: Programs = compile_programs(
+        experiment.problem,
+        experiment.algorithm,
+        config,
+        experiment.train.params,
+        dev_scenarios(experiment),
+        experiment.config.seed,
+        experiment.train.periods,
+        experiment.dev.burn_in,
+    )
+    stored = checkpoint.latest(run.checkpoints)
+    state = programs.initialise()
+    if stored is not None:
+        state = checkpoint.restore(stored, state)
+    step = int(np.max(state.train.step))
+    run.forget_metrics_after(step)
+    run.write_facts(compile_seconds=programs.compile_seconds, resumed_from=step)
+    sign = -1 if experiment.instance.network.objective == "profit" else 1
+    bound = next((r.exact for r in known if r.is_bound and r.exact), None)
+    seconds_before = run.facts["train_seconds"]
+    began = saved = time.perf_counter()
+
+    def on_segment(step: int, state: LoopState, metrics: dict[str, np.ndarray]) -> None:
+        nonlocal saved
+        now = time.perf_counter()
+        record = {name: values.tolist() for name, values in metrics.items()}
+        run.append_metrics({"step": step, "seconds": seconds_before + now - began} | record)
+        best = float(np.mean(metrics["best_dev_cost"]))
+        shown = {"dev": sign * best}
+        if bound:
+            shown["gap"] = best / bound - 1
+        listen(Event("training", step, shown))
+        if now - saved >= config.checkpoint_seconds:
+            checkpoint.save(run.checkpoints, step, state)
+            run.write_facts(train_seconds=seconds_before + now - began)
+            saved = time.perf_counter()
+
+    state = run_segments(programs, state, config, on_segment)
+    checkpoint.save(run.checkpoints, int(np.max(state.train.step)), state)
+    run.write_facts(train_seconds=seconds_before + time.perf_counter() - began)
+    return state
+
+
+def _score(
+    experiment: Experiment,
+    variables: PyTree,
+    known: tuple[Reference, ...],
+    compared: list[Row],
+) -> Table:
+    """The final table: references and the run's policy, all on the same test paths."""
+    config, network = experiment.config, experiment.instance.network
+    profit = network.objective == "profit"
+    sign = -1.0 if profit else 1.0
+    rows = []
+    for reference in known:
+        tested = None
+        if reference.policy is not None:
+            act = greedy(reference.policy, reference.variables)
+            hindsight = isinstance(reference.policy, HindsightPolicy)
+            cost = float(_test_cost(experiment, act, hindsight))
+            tested = Interval(sign * cost, sign * cost, sign * cost)
+        rows.append(Row(reference.name, reference.detail, reference.exact, tested))
+    rows += compared
+    policy = experiment.policy
+    if isinstance(policy, Policy):
+        costs = _test_costs_of_seeds(experiment, policy, variables)
+        exact = [
+            exact_cost(
+                experiment.instance,
+                policy,
+                jax.tree.map(lambda leaf, i=seed: leaf[i], variables),
+                config.training.integer_orders,
+            )
+            for seed in range(config.training.seeds)
+        ]
+        known_exactly = [cost for cost in exact if cost is not None]
+        mean_exact = float(np.mean(known_exactly)) if known_exactly else None
+        rows.append(Row(config.policy.kind, "", mean_exact, bootstrap(sign * costs)))
+    else:
+        cost = sign * float(_test_cost(experiment, greedy(policy, variables), True))
+        rows.append(Row(config.policy.kind, "", None, Interval(cost, cost, cost)))
+    bound = next((reference.name for reference in known if reference.is_bound), None)
+    return Table(config.problem.name, config.policy.kind, profit, bound, tuple(rows))
+
+
+def _test_costs_of_seeds(
+    experiment: Experiment, policy: Policy, variables: PyTree
+) -> Float64[np.ndarray, " seeds"]:
+    chunk = experiment.config.training.seed_chunk
+    costs = jax.jit(
+        lambda of_seeds: map_seeds(
+            lambda one: _test_cost(experiment, greedy(policy, one), False), of_seeds, chunk
+        )
+    )(variables)
+    return np.asarray(costs, np.float64)
+
+
+def _test_cost(experiment: Experiment, act: Act, hindsight: bool) -> Array:
+    """Average cost per period over the test scenarios."""
+    config, network = experiment.config, experiment.instance.network
+    test = experiment.test
+    if config.training.integer_orders:
+        inner = act
+
+        def act(observation, noise, period):  # noqa: F811
+            return whole_units(network, inner(observation, noise, period))
+
+    whole = hindsight or isinstance(config.problem.demand, SeriesDemand)
+    block = test.periods if whole else min(BLOCK, test.periods)
+    key = branch(jax.random.key(config.problem.seed), Branch.TEST)
+    costs = streamed_average_costs(
+        experiment.problem, act, test.params, key, test.periods, test.burn_in, block
+    )
+    return jnp.mean(total(costs))

@@ -1,0 +1,54 @@
+"""Feasible orders: what leaves a location never exceeds its stock on hand.
+
+Orders on edges that leave a supply node are not limited. A node that may not hold stock ships
+everything it has, in proportion to what was wanted. Orders are at least zero.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from neuroinv.problems.inventory.dynamics import EXACT
+from neuroinv.problems.inventory.network import Network, locations, outgoing, sources
+
+Orders = Float[Array, " edges"]
+OnHand = Float[Array, " locations"]
+
+HOLD_LOGIT = 1.0  # what keeping stock competes with, as in the paper's code
+
+
+def proportional(network: Network, wanted: Orders, on_hand: OnHand) -> Orders:
+    """`wanted` (at least zero), cut in equal proportion at each source that cannot ship it all."""
+    available = jnp.maximum(on_hand, 0.0)
+    requested = jnp.matmul(outgoing(network), wanted, precision=EXACT)
+    share = available / jnp.maximum(requested, 1e-10)
+    share = jnp.where(_holds_stock(network), jnp.minimum(share, 1.0), share)
+    return wanted * _at_source(network, share, otherwise=1.0)
+
+
+def softmax(network: Network, logits: Orders, on_hand: OnHand) -> Orders:
+    """Shares of each source's stock by a softmax over its outgoing edges and, where it may hold
+    stock, the choice of keeping it. Edges from supply nodes get zero: order on them separately."""
+    leaving = outgoing(network)
+    keep = np.where(_holds_stock(network) | (leaving.sum(axis=1) == 0), HOLD_LOGIT, -np.inf)
+    choices = jnp.where(leaving > 0, logits[None, :], -jnp.inf)
+    shares = jax.nn.softmax(jnp.concatenate([choices, keep[:, None]], axis=1), axis=1)[:, :-1]
+    shipped = shares * jnp.maximum(on_hand, 0.0)[:, None]
+    return jnp.sum(jnp.where(leaving > 0, shipped, 0.0), axis=0)
+
+
+def whole_units(network: Network, orders: Orders) -> Orders:
+    """Orders in whole units: to the nearest (half to even) from supply, down from a location."""
+    return jnp.where(sources(network) >= 0, jnp.floor(orders), jnp.round(orders))
+
+
+def _holds_stock(network: Network) -> np.ndarray:
+    return np.asarray([network.nodes[node].holds_stock for node in locations(network)])
+
+
+def _at_source(network: Network, per_location: OnHand, otherwise: float) -> Orders:
+    source = sources(network)
+    return jnp.where(source >= 0, per_location[np.maximum(source, 0)], otherwise)

@@ -1,0 +1,91 @@
+"""A multilayer perceptron that reads the whole network and orders on every edge.
+
+Quantities enter as multiples of typical demand and orders leave as multiples of it, so the network
+works on numbers near one whatever the units: a series that sells 20,000 a week and one that sells
+2 look alike, and neither owns the gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from neuroinv.config import Feature, MLPConfig
+from neuroinv.decisions import Deterministic
+from neuroinv.policies import allocation
+from neuroinv.policies.stock_levels import location_scale
+from neuroinv.problems.inventory.dynamics import Observation
+from neuroinv.problems.inventory.network import Network, destinations, sources
+from neuroinv.types import Policy
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "tanh": jnp.tanh,
+    "elu": nn.elu,
+    "relu": nn.relu,
+    "silu": nn.silu,
+}
+ONE = float(np.log(np.expm1(1.0)))  # softplus(ONE) = 1: an untrained net orders typical demand
+
+
+class MLP(nn.Module):
+    """Dense hidden layers and a linear output that starts near zero."""
+
+    hidden: tuple[int, ...]
+    outputs: int
+    activation: str
+
+    @nn.compact
+    def __call__(self, features: Float[Array, " features"]) -> Float[Array, " outputs"]:
+        """The outputs for one vector of features."""
+        for width in self.hidden:
+            features = ACTIVATIONS[self.activation](nn.Dense(width)(features))
+        near_zero = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
+        return nn.Dense(self.outputs, kernel_init=near_zero)(features)
+
+
+def mlp(network: Network, config: MLPConfig) -> Policy:
+    """The policy; its orders are feasible by construction (see `neuroinv.policies.allocation`)."""
+    net = MLP(config.hidden, len(network.edges), config.activation)
+
+    def scales(observation: Observation) -> tuple[Array, Array]:
+        at_locations = location_scale(network, observation)
+        if config.scale == "none":
+            return jnp.ones_like(at_locations), jnp.ones_like(observation.demand_scale)
+        return at_locations, observation.demand_scale
+
+    def features(observation: Observation) -> Float[Array, " features"]:
+        at_locations, at_demands = scales(observation)
+        parts: dict[Feature, list[Array]] = {
+            "inventory": [
+                observation.on_hand / at_locations,
+                observation.pipeline / at_locations[:, None],
+            ],
+            "past_demand": [observation.past_demand / at_demands],
+            "calendar": [observation.calendar],
+            "costs": [
+                jnp.log1p(observation.holding_cost),
+                jnp.log1p(observation.underage_cost),
+            ],
+            "lead_times": [observation.lead_time / max(network.lead_time_bound, 1)],
+            "demand_scale": [jnp.log1p(observation.demand_scale)],
+        }
+        return jnp.concatenate([jnp.ravel(x) for name in config.observes for x in parts[name]])
+
+    def init(key: PRNGKeyArray, example: Observation) -> PyTree:
+        return net.init(key, features(example))
+
+    def apply(variables: PyTree, observation: Observation) -> Deterministic:
+        output = net.apply(variables, features(observation))
+        scale = scales(observation)[0][destinations(network)]
+        wanted = scale * jax.nn.softplus(output + ONE)
+        if config.allocation == "proportional":
+            return Deterministic(allocation.proportional(network, wanted, observation.on_hand))
+        shipped = allocation.softmax(network, output, observation.on_hand)
+        return Deterministic(jnp.where(sources(network) >= 0, shipped, wanted))
+
+    return Policy(init, apply)

@@ -1,0 +1,92 @@
+"""Base-stock policies: order each location's inventory position up to a level, maybe capped.
+
+The trainable quantity is the *cover* of a level: the multiple of typical demand over the lead time
+plus one period (the demand that the position must last for). One cover then serves series of any
+size, and lead times that differ between scenarios.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from neuroinv.decisions import Deterministic
+from neuroinv.policies.allocation import proportional
+from neuroinv.problems.inventory.dynamics import Observation
+from neuroinv.problems.inventory.network import Network, destinations, locations, served
+from neuroinv.types import InputError, Policy
+
+Variables = dict[str, Float[Array, " locations"]]
+
+
+def supplier_of_each_location(network: Network, policy: str) -> np.ndarray:
+    """For every location the one edge that ends there.
+
+    Raises InputError where a location has several suppliers, which `policy` cannot choose between.
+    """
+    for position, node in enumerate(locations(network)):
+        if np.sum(destinations(network) == position) != 1:
+            raise InputError(
+                f"policy.kind {policy} needs one edge into every location but "
+                f"'{network.nodes[node].name}' has {np.sum(destinations(network) == position)}; "
+                "use another policy"
+            )
+    return np.argsort(destinations(network))
+
+
+def location_scale(network: Network, observation: Observation) -> Float[Array, " locations"]:
+    """Typical demand per period of all customers that a location serves, itself or through
+    others."""
+    return served(network) @ observation.demand_scale
+
+
+def base_stock(network: Network, initial_cover: float) -> Policy:
+    """q = max(S - inventory position, 0), one level S per location (spec 3.1)."""
+    return _stock_level_policy(network, "base_stock", {"cover": initial_cover})
+
+
+def capped_base_stock(network: Network, initial_cover: float, initial_cap: float) -> Policy:
+    """q = min(max(S - inventory position, 0), r), one pair (S, r) per location (spec 3.1)."""
+    return _stock_level_policy(
+        network, "capped_base_stock", {"cover": initial_cover, "cap": initial_cap}
+    )
+
+
+def levels(
+    network: Network, variables: Variables, observation: Observation
+) -> Float[Array, " locations"]:
+    """The base-stock level of every location, in units."""
+    supplier = supplier_of_each_location(network, "base_stock")
+    protected_periods = 1 + observation.lead_time[supplier]
+    scale = location_scale(network, observation)
+    return jax.nn.softplus(variables["cover"]) * scale * protected_periods
+
+
+def caps(
+    network: Network, variables: Variables, observation: Observation
+) -> Float[Array, " locations"]:
+    """The largest order of every location, in units."""
+    return jax.nn.softplus(variables["cap"]) * location_scale(network, observation)
+
+
+def _stock_level_policy(network: Network, name: str, initial: dict[str, float]) -> Policy:
+    supplier_of_each_location(network, name)
+
+    def init(key: PRNGKeyArray, example: Observation) -> Variables:
+        del key
+        return {
+            parameter: jnp.full(example.on_hand.shape, np.log(np.expm1(value)), jnp.float32)
+            for parameter, value in initial.items()
+        }
+
+    def apply(variables: Variables, observation: Observation) -> Deterministic:
+        position = observation.on_hand + jnp.sum(observation.pipeline, axis=1)
+        wanted = jnp.maximum(levels(network, variables, observation) - position, 0.0)
+        if "cap" in initial:
+            wanted = jnp.minimum(wanted, caps(network, variables, observation))
+        on_edges = wanted[destinations(network)]
+        return Deterministic(proportional(network, on_edges, observation.on_hand))
+
+    return Policy(init, apply)

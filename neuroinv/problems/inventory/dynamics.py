@@ -1,0 +1,188 @@
+"""The one inventory simulator: any network, written for one scenario, vmapped by the rollout.
+
+In every period, after the decision (spec: order of events of arXiv 2306.11246's public code):
+
+1. orders leave their source; what an edge with lead time 0 carries arrives at once;
+2. demand is met from stock on hand; what is left pays holding cost, what is missing pays underage
+   cost (or, for a profit objective, every unit sold earns the underage cost as its margin);
+3. unmet demand is lost or backlogged;
+4. the pipeline moves on by one period, and an order with lead time L >= 1 is on hand L periods
+   after it was placed.
+
+Stock in transit pays no holding cost. Orders are taken as they come: keeping what leaves a location
+within its stock on hand is the policy's part (`neuroinv.policies.allocation`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from neuroinv.problems.inventory.demand import Demand
+from neuroinv.problems.inventory.network import (
+    Network,
+    demand_locations,
+    destinations,
+    incoming,
+    outgoing,
+)
+from neuroinv.types import Outcome, Problem
+
+EXACT = jax.lax.Precision.HIGHEST  # accelerators would otherwise round stock to 10 bits
+
+
+class Parameters(NamedTuple):
+    """What may differ between scenarios. Costs are per unit (and per period where held or short)."""
+
+    holding_cost: Float[Array, " locations"]
+    underage_cost: Float[Array, " demands"]
+    procurement_cost: Float[Array, " edges"]
+    """Per unit shipped along the edge."""
+    lead_time: Int[Array, " edges"]
+    """Periods from order to use; from 0 up to the network's bound."""
+    initial_inventory: Float[Array, "2"]
+    """Lowest and highest initial stock per pipeline position, in multiples of mean demand."""
+    demand: Demand
+    history: Float[Array, "past_periods demands"]
+    """Demand before the first period, oldest first; zero rows where no history is observed."""
+    calendar: Float[Array, "periods_and_one features"]
+    """What the calendar says of each period, known beforehand; zero columns where unused."""
+
+
+class State(NamedTuple):
+    """Stock before the decision of a period."""
+
+    on_hand: Float[Array, " locations"]
+    """What arrived until now is in it; negative where demand is backlogged."""
+    pipeline: Float[Array, "locations pipeline"]
+    """Column j is on hand after j + 1 more periods."""
+    past_demand: Float[Array, "past_periods demands"]
+    """The last observed periods, oldest first."""
+    calendar: Float[Array, " features"]
+    """What the calendar says of this period."""
+
+
+class Noise(NamedTuple):
+    """What a period brings; nothing of it can be observed before the decision."""
+
+    demand: Float[Array, "*periods demands"]
+    next_calendar: Float[Array, "*periods features"]
+
+
+class Observation(NamedTuple):
+    """What a policy may look at before it orders."""
+
+    on_hand: Float[Array, " locations"]
+    pipeline: Float[Array, "locations pipeline"]
+    past_demand: Float[Array, "past_periods demands"]
+    calendar: Float[Array, " features"]
+    holding_cost: Float[Array, " locations"]
+    underage_cost: Float[Array, " demands"]
+    procurement_cost: Float[Array, " edges"]
+    lead_time: Int[Array, " edges"]
+    demand_scale: Float[Array, " demands"]
+    """Typical demand per period: the distribution's mean, or that of the observed window."""
+
+
+class Costs(NamedTuple):
+    """Costs of one period; their sum is what is minimised."""
+
+    holding: Float[Array, ""]
+    underage: Float[Array, ""]
+    procurement: Float[Array, ""]
+    revenue: Float[Array, ""]
+    """Minus the margin earned: not positive unless customers return more than they buy."""
+
+
+class Flows(NamedTuple):
+    """Units that moved in one period."""
+
+    orders: Float[Array, " edges"]
+    demand: Float[Array, " demands"]
+    sales: Float[Array, " demands"]
+    """Demand met at once, or owed to a customer who waits."""
+
+
+def inventory_problem(network: Network) -> Problem:
+    """The problem of running `network`, as pure functions of one scenario's `Parameters`."""
+    demand_at = np.asarray(demand_locations(network))
+    into, out_of = incoming(network), outgoing(network)
+    location_count = into.shape[0]
+    bound, slots = network.lead_time_bound, network.pipeline_length
+
+    def init(params: Parameters, key: PRNGKeyArray) -> State:
+        """Demand locations start with a random stock, the others empty (spec 1)."""
+        mean = params.demand.mean
+        low, high = params.initial_inventory
+        draws = jax.random.uniform(key, (len(demand_at), 1 + slots), mean.dtype, low, high)
+        longest = jnp.zeros(location_count, jnp.int32).at[destinations(network)].max(
+            params.lead_time
+        )
+        used = jnp.arange(1 + slots) < jnp.maximum(longest[demand_at, None], 1)
+        stock = jnp.where(used, draws * mean[:, None], 0.0)
+        stock = jnp.zeros((location_count, 1 + slots), mean.dtype).at[demand_at].set(stock)
+        return State(stock[:, 0], stock[:, 1:], params.history, params.calendar[0])
+
+    def exogenous(params: Parameters, key: PRNGKeyArray, periods: int) -> Noise:
+        if params.calendar.shape[1]:
+            next_calendar = params.calendar[1 : periods + 1]
+        else:
+            next_calendar = jnp.zeros((periods, 0), params.calendar.dtype)
+        return Noise(params.demand.sample(key, periods), next_calendar)
+
+    def observe(params: Parameters, state: State) -> Observation:
+        if state.past_demand.shape[0]:
+            # Below one unit a period a scale says little and would only blow up the inputs.
+            scale = jnp.maximum(jnp.mean(jnp.abs(state.past_demand), axis=0), 1.0)
+        else:
+            scale = params.demand.mean
+        return Observation(
+            *state,
+            params.holding_cost,
+            params.underage_cost,
+            params.procurement_cost,
+            params.lead_time,
+            scale,
+        )
+
+    def step(
+        params: Parameters, state: State, orders: Float[Array, " edges"], noise: Noise
+    ) -> tuple[State, Outcome]:
+        arriving = jnp.matmul(
+            into, orders[:, None] * jax.nn.one_hot(params.lead_time, bound + 1), precision=EXACT
+        )
+        stock = state.on_hand - jnp.matmul(out_of, orders, precision=EXACT) + arriving[:, 0]
+        available = stock[demand_at]
+        stock = stock.at[demand_at].add(-noise.demand)
+        missing = jnp.maximum(-stock[demand_at], 0.0)
+        if network.objective == "cost":
+            underage, revenue = jnp.sum(params.underage_cost * missing), jnp.zeros_like(stock[0])
+        else:
+            sold = jnp.minimum(available, noise.demand)
+            underage, revenue = jnp.zeros_like(stock[0]), -jnp.sum(params.underage_cost * sold)
+        costs = Costs(
+            jnp.sum(params.holding_cost * jnp.maximum(stock, 0.0)),
+            underage,
+            jnp.sum(params.procurement_cost * orders),
+            revenue,
+        )
+        if network.unmet_demand == "lost":
+            sales = noise.demand - missing
+            stock = stock.at[demand_at].max(0.0)
+        else:
+            sales = noise.demand
+        # Column j of `upcoming` is on hand j + 1 periods from now, seen from this period.
+        upcoming = arriving[:, 1:].at[:, :slots].add(state.pipeline)
+        if bound:
+            stock = stock + upcoming[:, 0]
+        past_demand = state.past_demand
+        if past_demand.shape[0]:
+            past_demand = jnp.concatenate([past_demand[1:], noise.demand[None]])
+        following = State(stock, upcoming[:, 1:], past_demand, noise.next_calendar)
+        return following, Outcome(costs, Flows(orders, noise.demand, sales))
+
+    return Problem(init, exogenous, observe, step)

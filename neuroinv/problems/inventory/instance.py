@@ -1,0 +1,228 @@
+"""An inventory problem as a config describes it: its network, and its scenarios' parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.stats
+from jaxtyping import Array, Float64
+
+from neuroinv.config import (
+    EdgeConfig,
+    GeometricDemand,
+    NegativeBinomialDemand,
+    NormalDemand,
+    PoissonDemand,
+    ProblemConfig,
+    SeriesDemand,
+    nearest,
+    numbers,
+)
+from neuroinv.keys import Branch, branch
+from neuroinv.problems.inventory.demand import Demand, Discrete, Normal, Series, discrete_table
+from neuroinv.problems.inventory.dynamics import Parameters
+from neuroinv.problems.inventory.network import Edge, Network, Node, build_network
+from neuroinv.problems.inventory.scenario import draw_value
+from neuroinv.problems.inventory.tables import (
+    Columns,
+    SalesTable,
+    days_from_christmas,
+    period_range,
+    read_sales,
+)
+from neuroinv.types import InputError
+
+Split = Literal["train", "dev", "test"]
+DAYS_A_MONTH = 30.0  # calendar features are read in months, so that they are near one
+
+
+class Instance(NamedTuple):
+    """A network and what is needed to draw its scenarios."""
+
+    config: ProblemConfig
+    network: Network
+    table: SalesTable | None
+    """Recorded sales, where demand is a series."""
+
+
+def build_instance(config: ProblemConfig) -> Instance:
+    """Expand the groups of nodes and edges, check the network, and read the sales table, if any.
+
+    Raises InputError for all that is wrong with the graph, the lead times or the table.
+    """
+    nodes: list[Node] = []
+    members: dict[str, range] = {}
+    for name, node in config.nodes.items():
+        members[name] = range(len(nodes), len(nodes) + node.count)
+        for index in range(node.count):
+            label = name if node.count == 1 else f"{name}_{index}"
+            nodes.append(Node(label, node.kind, node.holds_stock))
+    edges: list[Edge] = []
+    for name, edge in config.edges.items():
+        for end in ("source", "destination"):
+            if getattr(edge, end) not in members:
+                raise InputError(
+                    f"problem.edges.{name}.{end} is '{getattr(edge, end)}', which is not a node; "
+                    f"{nearest(getattr(edge, end), members)}"
+                )
+        if (longest := max(numbers(edge.lead_time))) > config.lead_time_bound:
+            raise InputError(
+                f"problem.edges.{name}.lead_time is {longest:g}, over the bound "
+                f"problem.lead_time_bound={config.lead_time_bound}; raise the bound"
+            )
+        edges += [Edge(i, j) for i in members[edge.source] for j in members[edge.destination]]
+    network = build_network(
+        tuple(nodes), tuple(edges), config.lead_time_bound, config.unmet_demand, config.objective
+    )
+    return Instance(config, network, _read(config, network))
+
+
+def series_periods(instance: Instance, split: Split) -> int | None:
+    """Periods that a split of the table has after its history; None where demand is synthetic."""
+    demand = instance.config.demand
+    if not isinstance(demand, SeriesDemand):
+        return None
+    start, stop = getattr(demand, split)
+    return stop - start - demand.past_periods
+
+
+def series_count(instance: Instance) -> int | None:
+    """Scenarios that the table has; None where demand is synthetic."""
+    if instance.table is None:
+        return None
+    return _sales_by_scenario(instance).shape[0]
+
+
+def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Parameters:
+    """Parameters of the first `scenarios` scenarios of a split; every leaf leads with them.
+
+    What varies between synthetic scenarios is drawn afresh for each split; a recorded series keeps
+    its costs and lead times in all splits.
+    """
+    config, network = instance.config, instance.network
+    recorded = series_count(instance)
+    count = recorded if recorded is not None else scenarios
+    root = jax.random.key(config.seed)
+    fresh = Branch.INSTANCE if recorded is not None else Branch[split.upper()]
+
+    def draw(value: Any, members: int, field: str, whole: bool = False) -> np.ndarray:
+        varies = getattr(value, "vary", "location") != "location"
+        key = branch(root, fresh if varies else Branch.INSTANCE)
+        return draw_value(value, count, members, key, f"problem.{field}", whole)[:scenarios]
+
+    def of_nodes(field: str, kinds: tuple[str, ...]) -> np.ndarray:
+        groups = [(n, node) for n, node in config.nodes.items() if node.kind in kinds]
+        drawn = [draw(getattr(g, field), g.count, f"nodes.{n}.{field}") for n, g in groups]
+        return np.concatenate(drawn, axis=1)
+
+    def of_edges(field: str, whole: bool = False) -> np.ndarray:
+        def size(edge: EdgeConfig) -> int:
+            return config.nodes[edge.source].count * config.nodes[edge.destination].count
+
+        groups = config.edges.items()
+        drawn = [draw(getattr(e, field), size(e), f"edges.{n}.{field}", whole) for n, e in groups]
+        return np.concatenate(drawn, axis=1)
+
+    customers = sum(node.kind == "demand" for node in network.nodes)
+    if isinstance(config.demand, SeriesDemand):
+        demand, history, calendar = _recorded(instance, config.demand, split, scenarios)
+    else:
+
+        def of_demand(field: str) -> np.ndarray:
+            return draw(getattr(config.demand, field), customers, f"demand.{field}")
+
+        demand = _synthetic(config.demand, of_demand)
+        history = jnp.zeros((scenarios, 0, customers))
+        calendar = jnp.zeros((scenarios, 1, 0))
+    return Parameters(
+        holding_cost=_float32(of_nodes("holding_cost", ("stocking", "demand"))),
+        underage_cost=_float32(of_nodes("underage_cost", ("demand",))),
+        procurement_cost=_float32(of_edges("procurement_cost")),
+        lead_time=jnp.asarray(of_edges("lead_time", whole=True), jnp.int32),
+        initial_inventory=_float32(np.tile(config.initial_inventory, (scenarios, 1))),
+        demand=demand,
+        history=history,
+        calendar=calendar,
+    )
+
+
+def _synthetic(config: Any, drawn: Any) -> Demand:
+    mean: Float64[np.ndarray, "scenarios demands"] = drawn("mean")
+    match config:
+        case NormalDemand():
+            if config.std is not None:
+                std = drawn("std")
+            else:
+                std = np.round(mean * drawn("coefficient_of_variation"), 3)
+            lower = 0.0 if config.clipped else -np.inf
+            everywhere = np.ones(len(mean))
+            return Normal(
+                _float32(mean),
+                _float32(std),
+                _float32(config.correlation * everywhere),
+                _float32(lower * everywhere),
+            )
+        case PoissonDemand():
+            frozen = scipy.stats.poisson(mean)
+        case GeometricDemand():
+            frozen = scipy.stats.geom(1 / (1 + mean), loc=-1)
+        case NegativeBinomialDemand():
+            variance = drawn("variance")
+            frozen = scipy.stats.nbinom(mean**2 / (variance - mean), mean / variance)
+    return Discrete(_float32(mean), _float32(discrete_table(frozen, mean)))
+
+
+def _read(config: ProblemConfig, network: Network) -> SalesTable | None:
+    if not isinstance(config.demand, SeriesDemand):
+        return None
+    columns = Columns(**dataclasses.asdict(config.demand.columns))
+    table = read_sales(config.demand.path, columns, config.demand.returns)
+    for split in ("train", "dev", "test"):
+        period_range(table, *getattr(config.demand, split), f"problem.demand.{split}")
+    customers = sum(node.kind == "demand" for node in network.nodes)
+    if customers > 1 and len(table.locations) != customers:
+        raise InputError(
+            f"problem.nodes has {customers} demand nodes but {config.demand.path} has "
+            f"{len(table.locations)} locations; give the network one demand node per location"
+        )
+    if customers > 1 and len(table.quantity) != len(table.items) * customers:
+        raise InputError(
+            f"problem.demand.path: {config.demand.path} lacks some item in some location, but a "
+            "network's scenario is one item in all of them; remove items not sold everywhere"
+        )
+    return table
+
+
+def _sales_by_scenario(
+    instance: Instance,
+) -> Float64[np.ndarray, "scenarios periods demands"] | Any:
+    assert instance.table is not None
+    customers = sum(node.kind == "demand" for node in instance.network.nodes)
+    quantity = instance.table.quantity
+    # Series are ordered by item, then location: a row of the reshaped array is one scenario.
+    return quantity.reshape(-1, customers, quantity.shape[1]).swapaxes(1, 2)
+
+
+def _recorded(
+    instance: Instance, config: SeriesDemand, split: Split, scenarios: int
+) -> tuple[Series, Array, Array]:
+    start, stop = getattr(config, split)
+    sales = _sales_by_scenario(instance)[:scenarios, start:stop]
+    history, recorded = np.split(sales, [config.past_periods], axis=1)
+    assert instance.table is not None
+    features = {"days_from_christmas": days_from_christmas(instance.table.dates) / DAYS_A_MONTH}
+    dated = np.stack([features[name] for name in config.calendar], axis=-1, dtype=np.float32)
+    dated = dated[start + config.past_periods : stop]
+    # The period after the last is never decided upon; its calendar only fills the array.
+    dated = np.concatenate([dated, dated[-1:]])
+    calendar = np.broadcast_to(dated, (scenarios, *dated.shape))
+    mean = _float32(np.abs(history).mean(axis=1))
+    return Series(mean, _float32(recorded)), _float32(history), _float32(calendar)
+
+
+def _float32(values: Any) -> Array:
+    return jnp.asarray(values, jnp.float32)

@@ -1,0 +1,163 @@
+"""The graph of an inventory network: static, hashable, checked when it is built.
+
+Nodes are of three kinds. A **supply** node has no limit and holds nothing. A **stocking** node
+holds stock and ships it on. A **demand** node is a stocking node that also meets customers'
+demand. Stocking and demand nodes together are the *locations*; arrays over locations and edges
+keep the order in which nodes and edges were listed.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int32
+
+from neuroinv.types import InputError
+
+Kind = Literal["supply", "stocking", "demand"]
+
+
+class Node(NamedTuple):
+    """A node. One that may not hold stock ships on everything it has, every period."""
+
+    name: str
+    kind: Kind
+    holds_stock: bool = True
+
+
+class Edge(NamedTuple):
+    """A way goods can be ordered along, by indices of nodes."""
+
+    source: int
+    destination: int
+
+
+class Network(NamedTuple):
+    """The static part of an inventory problem. Build it with `build_network`."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    lead_time_bound: int
+    """No edge's lead time exceeds it; lead times themselves are parameters and may vary."""
+    unmet_demand: Literal["lost", "backlogged"] = "backlogged"
+    objective: Literal["cost", "profit"] = "cost"
+
+    @property
+    def pipeline_length(self) -> int:
+        """Periods for which an order can be outstanding when a decision is taken."""
+        return max(self.lead_time_bound - 1, 0)
+
+
+def build_network(
+    nodes: tuple[Node, ...],
+    edges: tuple[Edge, ...],
+    lead_time_bound: int,
+    unmet_demand: Literal["lost", "backlogged"] = "backlogged",
+    objective: Literal["cost", "profit"] = "cost",
+) -> Network:
+    """A checked network.
+
+    Raises InputError for repeated names, edges from a node to itself, edges twice, edges into a
+    supply node, locations that no supply can reach, stocking nodes with nowhere to ship, and
+    networks without demand.
+    """
+    names = [node.name for node in nodes]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"problem.nodes: the name '{name}' is used twice; rename one of them")
+    for index, edge in enumerate(edges):
+        source, destination = (names[end] for end in edge)
+        if edge.source == edge.destination:
+            raise InputError(
+                f"problem.edges: an edge goes from '{source}' to itself; "
+                "name another node as its source or its destination"
+            )
+        if nodes[edge.destination].kind == "supply":
+            raise InputError(
+                f"problem.edges: the edge from '{source}' ends at the supply node '{destination}', "
+                "which has no limit and orders nothing; reverse or remove it"
+            )
+        if edge in edges[:index]:
+            raise InputError(
+                f"problem.edges: two edges go from '{source}' to '{destination}'; "
+                "keep one, or put a stocking node between"
+            )
+    reached = {index for index, node in enumerate(nodes) if node.kind == "supply"}
+    for _ in nodes:
+        reached |= {edge.destination for edge in edges if edge.source in reached}
+    for index, node in enumerate(nodes):
+        if index not in reached:
+            raise InputError(
+                f"problem.edges: no supply node can reach the {node.kind} node '{node.name}'; "
+                "add an edge that leads to it"
+            )
+        if node.kind == "stocking" and all(edge.source != index for edge in edges):
+            raise InputError(
+                f"problem.edges: nothing leaves the stocking node '{node.name}'; "
+                "add an edge from it, or make it a demand node"
+            )
+    if not any(node.kind == "demand" for node in nodes):
+        raise InputError(
+            "problem.nodes: no node is of kind 'demand'; without demand there is nothing to optimise"
+        )
+    return Network(nodes, edges, lead_time_bound, unmet_demand, objective)
+
+
+@lru_cache
+def locations(network: Network) -> tuple[int, ...]:
+    """Indices of the nodes that hold stock, in order."""
+    return tuple(i for i, node in enumerate(network.nodes) if node.kind != "supply")
+
+
+@lru_cache
+def demand_locations(network: Network) -> tuple[int, ...]:
+    """Positions, among the locations, of those that face demand."""
+    return tuple(
+        position
+        for position, node in enumerate(locations(network))
+        if network.nodes[node].kind == "demand"
+    )
+
+
+@lru_cache
+def destinations(network: Network) -> Int32[np.ndarray, " edges"]:
+    """Position, among the locations, of each edge's destination."""
+    position = {node: i for i, node in enumerate(locations(network))}
+    return np.asarray([position[edge.destination] for edge in network.edges], np.int32)
+
+
+@lru_cache
+def sources(network: Network) -> Int32[np.ndarray, " edges"]:
+    """Position, among the locations, of each edge's source; -1 where it is a supply node."""
+    position = {node: i for i, node in enumerate(locations(network))}
+    return np.asarray([position.get(edge.source, -1) for edge in network.edges], np.int32)
+
+
+@lru_cache
+def incoming(network: Network) -> Float32[np.ndarray, "locations edges"]:
+    """1 where the edge ends at the location."""
+    return _incidence(destinations(network), len(locations(network)))
+
+
+@lru_cache
+def outgoing(network: Network) -> Float32[np.ndarray, "locations edges"]:
+    """1 where the edge leaves the location."""
+    return _incidence(sources(network), len(locations(network)))
+
+
+@lru_cache
+def served(network: Network) -> Float32[np.ndarray, "locations demands"]:
+    """1 where goods at the location can reach the demand location (itself included)."""
+    count = len(locations(network))
+    step = np.eye(count, dtype=bool)
+    for source, destination in zip(sources(network), destinations(network), strict=True):
+        if source >= 0:
+            step[source, destination] = True
+    reach = np.linalg.matrix_power(step.astype(np.int64), count) > 0
+    return reach[:, list(demand_locations(network))].astype(np.float32)
+
+
+def _incidence(ends: Int32[np.ndarray, " edges"], count: int) -> Float32[np.ndarray, "l e"]:
+    return (ends[None, :] == np.arange(count)[:, None]).astype(np.float32)

@@ -1,0 +1,221 @@
+"""What a run is measured against: exact optima, the best of the classical policies, and bounds.
+
+Exact answers are computed on the host in float64, before training; the policies behind them are
+also simulated on the test paths, so that a gap can be told from the luck of the paths.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float64, Int, PyTree
+
+from neuroinv import optima
+from neuroinv.config import (
+    GeometricDemand,
+    NegativeBinomialDemand,
+    NormalDemand,
+    PoissonDemand,
+    ProblemConfig,
+    SeriesDemand,
+    Value,
+    numbers,
+)
+from neuroinv.policies.allocation import whole_units
+from neuroinv.policies.just_in_time import just_in_time
+from neuroinv.policies.stock_levels import base_stock, capped_base_stock, levels
+from neuroinv.problems.inventory.dynamics import Observation, inventory_problem
+from neuroinv.problems.inventory.instance import Instance, draw_parameters
+from neuroinv.types import HindsightPolicy, Policy
+
+
+class Reference(NamedTuple):
+    """Something to compare with."""
+
+    name: str
+    detail: str
+    """Its parameters, for a reader."""
+    exact: float | None
+    """Average cost per period; None where only a simulation can tell."""
+    policy: Policy | HindsightPolicy | None
+    """To simulate on the test paths; None where only the cost is known."""
+    variables: PyTree
+    is_bound: bool
+    """Whether no policy can do better."""
+
+
+class OneStore(NamedTuple):
+    """A single store with known costs: the system that theory solves."""
+
+    lead_time: int
+    holding_cost: float
+    underage_cost: float
+    mean: float
+    demand: NormalDemand | Float64[np.ndarray, " support"]
+    """The config of normal demand, or the probabilities of demand 0, 1, 2, ..."""
+
+
+def references(instance: Instance) -> tuple[Reference, ...]:
+    """All references that exist for a problem; none where theory is silent."""
+    if isinstance(instance.config.demand, SeriesDemand):
+        if len(instance.network.edges) != len(instance.network.nodes) - 1:
+            return ()
+        policy = just_in_time(instance.network)
+        return (Reference("just_in_time", "knows future demand", None, policy, {}, True),)
+    store = as_one_store(instance.config)
+    if store is None:
+        return ()
+    if instance.config.unmet_demand == "backlogged":
+        return (_newsvendor(instance, store),)
+    return () if isinstance(store.demand, NormalDemand) else _lost_sales(instance, store)
+
+
+def as_one_store(config: ProblemConfig) -> OneStore | None:
+    """The problem as a single store, if it is one with the same positive costs in all scenarios
+    and nothing to pay for an order; None otherwise."""
+    kinds = [node.kind for node in config.nodes.values() for _ in range(node.count)]
+    if sorted(kinds) != ["demand", "supply"] or len(config.edges) != 1:
+        return None
+    (node,) = (node for node in config.nodes.values() if node.kind == "demand")
+    (edge,) = config.edges.values()
+    demand = config.demand
+    if isinstance(demand, SeriesDemand) or config.objective != "cost":
+        return None
+    values = (edge.lead_time, node.holding_cost, node.underage_cost, demand.mean)
+    lead_time, holding, underage, mean = (_single(value) for value in values)
+    if lead_time is None or not holding or not underage or mean is None:
+        return None
+    if _single(edge.procurement_cost) != 0:
+        return None
+    match demand:
+        case NormalDemand():
+            return OneStore(int(lead_time), holding, underage, mean, demand)
+        case PoissonDemand():
+            probabilities = optima.poisson_pmf(mean)
+        case GeometricDemand():
+            probabilities = optima.geometric_pmf(mean)
+        case NegativeBinomialDemand():
+            variance = _single(demand.variance)
+            if variance is None:
+                return None
+            probabilities = optima.negative_binomial_pmf(mean, variance)
+    return OneStore(int(lead_time), holding, underage, mean, probabilities)
+
+
+def exact_cost(
+    instance: Instance, policy: Policy, variables: PyTree, integer_orders: bool
+) -> float | None:
+    """Exact long-run average cost of a policy's variables, where theory can tell; else None.
+
+    A base-stock level under backlogging has a closed form. Under lost sales with whole orders any
+    policy is a finite Markov chain, whose stationary distribution is computed.
+    """
+    store = as_one_store(instance.config)
+    if store is None:
+        return None
+    params = jax.tree.map(lambda leaf: leaf[0], draw_parameters(instance, "test", 1))
+    problem = inventory_problem(instance.network)
+    observation = problem.observe(params, problem.init(params, jax.random.key(0)))
+    costs = (store.lead_time, store.holding_cost, store.underage_cost)
+    if instance.config.unmet_demand == "backlogged":
+        if set(variables) != {"cover"}:
+            return None
+        level = float(levels(instance.network, variables, observation)[0])
+        if isinstance(store.demand, NormalDemand):
+            return optima.backlogged_cost_normal(level, *_normal(store), *costs, _clipped(store))
+        return optima.backlogged_cost_discrete(level, store.demand, *costs)
+    if isinstance(store.demand, NormalDemand) or not integer_orders:
+        return None
+    ordered = jax.jit(
+        jax.vmap(
+            lambda state: whole_units(
+                instance.network, policy.apply(variables, _seen(observation, state)).mode()
+            )[0]
+        )
+    )
+
+    def order(states: Int[np.ndarray, "states dimension"]) -> Int[np.ndarray, " states"]:
+        # Padded to a power of two: a new shape for each call would compile for each call.
+        padded = np.zeros((1 << max(len(states) - 1, 0).bit_length(), states.shape[1]), np.float32)
+        padded[: len(states)] = states
+        return np.asarray(ordered(padded)).astype(np.int64)[: len(states)]
+
+    return optima.policy_cost(store.demand, *costs, order)
+
+
+def _seen(observation: Observation, state: jax.Array) -> Observation:
+    """The observation of a store whose stock is [on hand, due in one period, in two, ...]."""
+    pipeline = jnp.zeros_like(observation.pipeline).at[0, : state.shape[0] - 1].set(state[1:])
+    return observation._replace(on_hand=state[:1], pipeline=pipeline)
+
+
+def _newsvendor(instance: Instance, store: OneStore) -> Reference:
+    costs = (store.lead_time, store.holding_cost, store.underage_cost)
+    if isinstance(store.demand, NormalDemand):
+        best = optima.backlogged_optimum_normal(*_normal(store), *costs, _clipped(store))
+    else:
+        best = optima.backlogged_optimum_discrete(store.demand, *costs)
+    variables = {"cover": _cover(best.level, store)}
+    policy = base_stock(instance.network, 1.0)
+    return Reference("optimum", f"base-stock {best.level:.3f}", best.cost, policy, variables, True)
+
+
+def _lost_sales(instance: Instance, store: OneStore) -> tuple[Reference, ...]:
+    system = (store.demand, store.lead_time, store.holding_cost, store.underage_cost)
+    best = optima.lost_sales_optimum(*system)
+    level = optima.best_base_stock(*system)
+    capped = optima.best_capped_base_stock(*system)
+    network = instance.network
+    assert capped.cap is not None
+    capped_variables = {
+        "cover": _cover(capped.level, store),
+        "cap": _before_softplus(capped.cap / store.mean),
+    }
+    return (
+        Reference("optimum", "dynamic program", best.cost, None, {}, True),
+        Reference(
+            "best base-stock",
+            f"S={level.level}",
+            level.cost,
+            base_stock(network, 1.0),
+            {"cover": _cover(level.level, store)},
+            False,
+        ),
+        Reference(
+            "best capped base-stock",
+            f"S={capped.level}, r={capped.cap}",
+            capped.cost,
+            capped_base_stock(network, 1.0, 1.0),
+            capped_variables,
+            False,
+        ),
+    )
+
+
+def _cover(level: float, store: OneStore) -> jax.Array:
+    return _before_softplus(level / (store.mean * (store.lead_time + 1)))
+
+
+def _before_softplus(value: float) -> jax.Array:
+    return jnp.asarray([value + np.log(-np.expm1(-value))], jnp.float32)
+
+
+def _normal(store: OneStore) -> tuple[float, float]:
+    assert isinstance(store.demand, NormalDemand)
+    config = store.demand
+    if config.std is not None:
+        return store.mean, numbers(config.std)[0]
+    assert config.coefficient_of_variation is not None
+    return store.mean, round(store.mean * numbers(config.coefficient_of_variation)[0], 3)
+
+
+def _clipped(store: OneStore) -> bool:
+    assert isinstance(store.demand, NormalDemand)
+    return store.demand.clipped
+
+
+def _single(value: Value) -> float | None:
+    return numbers(value)[0] if len(set(numbers(value))) == 1 else None

@@ -1,0 +1,118 @@
+"""Simulate: a scan over periods for one scenario, a vmap over scenarios.
+
+Costs are reduced inside the scan, so memory does not grow with what is not asked for; the body of
+the scan is rematerialised in the backward pass, which takes an eighth of the memory and is faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32, Int, PRNGKeyArray, PyTree
+
+from neuroinv.types import HindsightPolicy, Outcome, PerScenario, Policy, Problem, Scenarios
+
+Act = Callable[[PyTree, PyTree, Int[Array, ""]], PyTree]
+"""(observation, noise of all periods, this period) -> action; only hindsight reads the last two."""
+
+
+class Trajectory(NamedTuple):
+    """What happened, period by period (leading axis: periods)."""
+
+    state: PyTree
+    action: PyTree
+    outcome: Outcome
+
+
+class Rollout(NamedTuple):
+    """A simulated scenario: weighted sum of its costs by name, and the state at the end."""
+
+    costs: Any
+    state: PyTree
+    trajectory: Trajectory | None
+
+
+def greedy(policy: Policy | HindsightPolicy, variables: PyTree) -> Act:
+    """The policy's likeliest action, as the simulator calls it.
+
+    A policy proper is never handed the noise: only a `HindsightPolicy` gets to see it.
+    """
+    if isinstance(policy, HindsightPolicy):
+        return lambda observation, noise, period: policy.apply(
+            variables, observation, noise, period
+        ).mode()
+    return lambda observation, noise, period: policy.apply(variables, observation).mode()
+
+
+def simulate(
+    problem: Problem,
+    act: Act,
+    params: PyTree,
+    state: PyTree,
+    noise: PyTree,
+    weights: Float[Array, " periods"],
+    keep_trajectory: bool = False,
+) -> Rollout:
+    """Roll one scenario through all periods of `noise`, adding up weights[t] * costs of period t.
+
+    A trajectory keeps the state before each period, the action and the outcome; ask for it only
+    where it is looked at.
+    """
+
+    def period_step(carry, timed):
+        state, total = carry
+        period, weight, noise_now = timed
+        action = act(problem.observe(params, state), noise, period)
+        following, outcome = problem.step(params, state, action, noise_now)
+        total = jax.tree.map(lambda so_far, cost: so_far + weight * cost, total, outcome.costs)
+        return (following, total), (
+            Trajectory(state, action, outcome) if keep_trajectory else None
+        )
+
+    def costs_of_first_period():
+        first = jax.tree.map(lambda leaf: leaf[0], noise)
+        action = act(problem.observe(params, state), noise, jnp.int32(0))
+        return problem.step(params, state, action, first)[1].costs
+
+    zero = jax.tree.map(
+        lambda shape: jnp.zeros(shape.shape, shape.dtype), jax.eval_shape(costs_of_first_period)
+    )
+    (state, costs), trajectory = jax.lax.scan(
+        jax.checkpoint(period_step), (state, zero), (jnp.arange(len(weights)), weights, noise)
+    )
+    return Rollout(costs, state, trajectory)
+
+
+def average_weights(periods: int, burn_in: int) -> Float32[np.ndarray, " periods"]:
+    """Weights that average over the periods after the first `burn_in`."""
+    return (np.arange(periods) >= burn_in).astype(np.float32) / np.float32(periods - burn_in)
+
+
+def average_costs(problem: Problem, act: Act, scenarios: Scenarios, burn_in: int = 0) -> Any:
+    """Average cost per counted period of every scenario, by name; leaves are `[scenarios]`."""
+    weights = average_weights(jax.tree.leaves(scenarios.noise)[0].shape[1], burn_in)
+    return jax.vmap(
+        lambda params, state, noise: simulate(problem, act, params, state, noise, weights).costs
+    )(*scenarios)
+
+
+def total(costs: Any) -> PerScenario:
+    """Sum of the named costs of an outcome."""
+    return sum(jax.tree.leaves(costs))
+
+
+def draw(problem: Problem, params: PyTree, key: PRNGKeyArray, periods: int) -> Scenarios:
+    """Initial states and noise for scenarios whose parameters are given (leading axis)."""
+    count = jax.tree.leaves(params)[0].shape[0]
+    state_keys, noise_keys = jax.vmap(jax.random.split, out_axes=1)(jax.random.split(key, count))
+    return Scenarios(
+        params,
+        jax.vmap(problem.init)(params, state_keys),
+        jax.vmap(lambda one, noise_key: problem.exogenous(one, noise_key, periods))(
+            params, noise_keys
+        ),
+    )

@@ -1,0 +1,163 @@
+"""The one training loop. It knows an algorithm's `init`, `update` and `act`, and nothing else of it.
+
+Seeds are trained together in one program: vectorised in chunks, the chunks one after another. The
+host sees the device only between segments (some updates, then the dev scenarios), where it keeps
+metrics, writes checkpoints and stops. All that a segment needs hangs on the state and the seed, so
+a run continued from a checkpoint is the run that was not interrupted, to the bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
+
+from neuroinv.config import TrainingConfig
+from neuroinv.keys import Branch, branch
+from neuroinv.rollout import average_costs, draw, total
+from neuroinv.training.seeds import map_seeds
+from neuroinv.types import Algorithm, InputError, Problem, Scenarios, TrainState
+
+
+class LoopState(NamedTuple):
+    """What the loop carries for one seed; with several, every leaf leads with them."""
+
+    train: TrainState
+    best_variables: PyTree
+    best_cost: Float[Array, ""]
+    """Lowest average dev cost so far."""
+    best_step: Int[Array, ""]
+    stopped: Bool[Array, ""]
+    """True once `patience` updates brought no better dev cost; its state is then frozen."""
+
+
+class Programs(NamedTuple):
+    """The compiled programs of a training run, each compiled once before the first is run."""
+
+    initialise: Callable[[], LoopState]
+    segment: Callable[[LoopState], tuple[LoopState, dict[str, Float[Array, " seeds"]]]]
+    compile_seconds: float
+
+
+def stratified_batch(
+    key: PRNGKeyArray, scenarios: int, batch: int
+) -> Int[Array, " batch"]:
+    """Indices of a batch: one scenario from each of `batch` equal strata of the data.
+
+    No scenario comes twice, each is as likely as any other, and a batch of all scenarios is all of
+    them; unlike a shuffle per epoch it needs no memory between updates.
+    """
+    within_key, shift_key = jax.random.split(key)
+    within = jax.random.uniform(within_key, (batch,)) * (1 - 1e-6)
+    position = jnp.floor((jnp.arange(batch) + within) * (scenarios / batch)).astype(jnp.int32)
+    shift = jax.random.randint(shift_key, (), 0, scenarios)
+    return (position + shift) % scenarios
+
+
+def compile_programs(
+    problem: Problem,
+    algorithm: Algorithm,
+    config: TrainingConfig,
+    train_params: PyTree,
+    dev: Scenarios,
+    seed: int,
+    train_periods: int,
+    dev_burn_in: int,
+) -> Programs:
+    """Trace and compile the programs for seeds `seed`, `seed + 1`, ... of a config.
+
+    `train_params` are the parameters of the training scenarios; each seed draws its own initial
+    states and noise for them.
+    """
+    seed_keys = jax.vmap(jax.random.key)(jnp.arange(config.seeds, dtype=jnp.uint32) + seed)
+    scenario_count = jax.tree.leaves(train_params)[0].shape[0]
+
+    def initialise(keys: PRNGKeyArray) -> tuple[LoopState, tuple[PyTree, PyTree]]:
+        def one(key: PRNGKeyArray) -> tuple[LoopState, tuple[PyTree, PyTree]]:
+            train = algorithm.init(key)
+            drawn = draw(problem, train_params, branch(key, Branch.TRAIN), train_periods)
+            never, start = jnp.float32(jnp.inf), jnp.int32(0)
+            state = LoopState(train, train.variables, never, start, jnp.bool_(False))
+            return state, (drawn.state, drawn.noise)
+
+        return map_seeds(one, keys, config.seed_chunk)
+
+    def segment(
+        states: LoopState, drawn: tuple[PyTree, PyTree], train_params: PyTree, dev: Scenarios
+    ) -> tuple[LoopState, dict[str, Array]]:
+        def one(carried: tuple[LoopState, tuple[PyTree, PyTree]]):
+            state, (initial_state, noise) = carried
+            scenarios = Scenarios(train_params, initial_state, noise)
+
+            def update(train: TrainState, _: None) -> tuple[TrainState, dict[str, Array]]:
+                key = jax.random.fold_in(branch(train.key, Branch.BATCH), train.step)
+                chosen = stratified_batch(key, scenario_count, config.batch)
+                return algorithm.update(train, jax.tree.map(lambda leaf: leaf[chosen], scenarios))
+
+            train, metrics = jax.lax.scan(update, state.train, length=config.steps_between_dev)
+            metrics = jax.tree.map(jnp.mean, metrics)
+            policy = algorithm.act(train.variables)
+            costs = average_costs(problem, lambda o, n, t: policy(o), dev, dev_burn_in)
+            metrics["dev_cost"] = jnp.mean(total(costs))
+            better = metrics["dev_cost"] < state.best_cost
+            following = LoopState(
+                train,
+                _where(better, train.variables, state.best_variables),
+                jnp.where(better, metrics["dev_cost"], state.best_cost),
+                jnp.where(better, train.step, state.best_step),
+                ~better & (train.step - state.best_step >= config.patience),
+            )
+            following = _where(state.stopped, state, following)
+            metrics["best_dev_cost"] = following.best_cost
+            metrics["stopped"] = following.stopped.astype(jnp.float32)
+            return following, metrics
+
+        return map_seeds(one, (states, drawn), config.seed_chunk)
+
+    began = time.perf_counter()
+    initialise_compiled = jax.jit(initialise).lower(seed_keys).compile()
+    state_shapes, drawn_shapes = jax.eval_shape(initialise, seed_keys)
+    segment_compiled = (
+        jax.jit(segment).lower(state_shapes, drawn_shapes, train_params, dev).compile()
+    )
+    compile_seconds = time.perf_counter() - began
+    state, drawn = initialise_compiled(seed_keys)
+    return Programs(
+        lambda: state,
+        lambda states: segment_compiled(states, drawn, train_params, dev),
+        compile_seconds,
+    )
+
+
+def run_segments(
+    programs: Programs,
+    state: LoopState,
+    config: TrainingConfig,
+    on_segment: Callable[[int, LoopState, dict[str, np.ndarray]], None],
+) -> LoopState:
+    """Run segments until all updates are done or every seed has stopped.
+
+    `on_segment` gets the number of updates done, the state and the metrics (arrays over seeds)
+    after each. Raises InputError when no seed has a finite dev cost.
+    """
+    step = int(np.max(state.train.step))
+    while step < config.steps and not np.all(state.stopped):
+        state, metrics = programs.segment(state)
+        step += config.steps_between_dev
+        host = {name: np.asarray(values) for name, values in metrics.items()}
+        if not np.any(np.isfinite(host["dev_cost"])):
+            raise InputError(
+                f"training diverged: the dev cost of every seed is {host['dev_cost'][0]} after "
+                f"{step} updates; lower algorithm.learning_rate"
+            )
+        on_segment(step, state, host)
+    return state
+
+
+def _where(condition: Bool[Array, ""], if_true: Any, if_false: Any) -> Any:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), if_true, if_false)

@@ -1,0 +1,162 @@
+"""A run is a directory that proves itself.
+
+    config.yaml     the resolved config, which `parse` accepts as it is
+    run.json        status, digest, git commit, versions, device, seeds, seconds, peak memory
+    diff.patch      what the work tree had beyond the commit, where it had anything
+    metrics.jsonl   one line per segment: update, seconds, and each metric as a list over seeds
+    checkpoints/    the last full state
+    table.json      the final table, written once all else is done
+    curves.svg/png  learning curves
+
+Every file is written under another name and renamed, or, for metrics, appended line by line, so a
+kill at any moment loses no more than the work since the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import yaml
+
+import neuroinv
+from neuroinv.config import Config, digest, to_mapping
+from neuroinv.types import InputError
+
+RECORDED_PACKAGES = ("jax", "jaxlib", "flax", "optax", "chex", "orbax-checkpoint", "numpy", "scipy")
+
+
+def run_path(config: Config) -> Path:
+    """Where the run of a config lives: its names, and its digest."""
+    names = (config.problem.name, config.policy.kind, config.algorithm.kind)
+    return Path(config.results) / "-".join((*names, digest(config)))
+
+
+class RunDirectory:
+    """The directory of one run, held by one process at a time (use `open_run`)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.facts: dict[str, Any] = {}
+
+    def write_facts(self, **facts: Any) -> None:
+        """Add to `run.json`."""
+        self.facts |= facts
+        write_atomically(self.path / "run.json", json.dumps(self.facts, indent=2) + "\n")
+
+    def append_metrics(self, record: dict[str, Any]) -> None:
+        """Add one line to `metrics.jsonl`."""
+        with (self.path / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def forget_metrics_after(self, step: int) -> None:
+        """Drop metrics of updates that a run continued from `step` will do again."""
+        kept = [record for record in read_metrics(self.path) if record["step"] <= step]
+        text = "".join(json.dumps(record) + "\n" for record in kept)
+        write_atomically(self.path / "metrics.jsonl", text)
+
+
+@contextlib.contextmanager
+def open_run(config: Config) -> Iterator[RunDirectory]:
+    """The directory of a config's run, created or taken up again, for this process alone.
+
+    Its status is `running` inside, and `failed` if an exception leaves it. Raises InputError where
+    another process holds it.
+    """
+    run = RunDirectory(run_path(config))
+    run.path.mkdir(parents=True, exist_ok=True)
+    with (run.path / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(
+                f"results: another process is training in {run.path}; wait for it or stop it"
+            ) from None
+        previous = read_facts(run.path) or {}
+        write_atomically(run.path / "config.yaml", yaml.safe_dump(to_mapping(config)))
+        commit, diff = _git_state()
+        if diff:
+            write_atomically(run.path / "diff.patch", diff)
+        run.write_facts(
+            status="running",
+            digest=digest(config),
+            seeds=list(range(config.seed, config.seed + config.training.seeds)),
+            started=previous.get("started", _now()),
+            launches=previous.get("launches", 0) + 1,
+            train_seconds=previous.get("train_seconds", 0.0),
+            git_commit=commit,
+            git_diff=bool(diff),
+            versions={"neuroinv": neuroinv.__version__, "python": platform.python_version()}
+            | {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},
+            device=jax.devices()[0].device_kind,
+            platform=platform.platform(),
+            cores=os.cpu_count(),
+        )
+        try:
+            yield run
+        except BaseException as error:
+            run.write_facts(status="failed", ended=_now(), error=f"{type(error).__name__}: {error}")
+            raise
+        run.write_facts(status="complete", ended=_now(), peak_memory_mib=peak_memory_mib())
+
+
+def read_facts(path: Path) -> dict[str, Any] | None:
+    """What `run.json` in a run directory says; None where there is none."""
+    file = path / "run.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The records of `metrics.jsonl`; a last line that a kill cut short is left out."""
+    file = path / "metrics.jsonl"
+    lines = file.read_text().split("\n")[:-1] if file.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old one or the new one, whole."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def peak_memory_mib() -> float:
+    """The most memory this process has held so far: on the accelerator if there is one."""
+    stats = jax.devices()[0].memory_stats()
+    if stats and "peak_bytes_in_use" in stats:
+        return stats["peak_bytes_in_use"] / 2**20
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _git_state() -> tuple[str | None, str]:
+    """Commit and uncommitted changes of the source that is running, if it is in a git tree."""
+    source = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(source), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    try:
+        if not git("ls-files", "records.py").strip():
+            return None, ""  # an installed package inside somebody else's repository
+        return git("rev-parse", "HEAD").strip(), git("diff", "HEAD", "--", ":/")
+    except (OSError, subprocess.CalledProcessError):
+        return None, ""
