@@ -268,6 +268,8 @@ class ProblemConfig:
     initial_inventory: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]] = (0, 1)
     """Initial stock of demand nodes, on hand and in each pipeline position, is drawn between
     these multiples of mean demand."""
+    whole_units: bool = False
+    """Orders are rounded to whole units when a policy is scored; training stays continuous."""
     seed: int = 0
     """Root of the instance, dev and test branches of the key tree."""
 
@@ -305,7 +307,7 @@ class MLPConfig:
     """Which policy."""
     hidden: tuple[Count, ...] = (32, 32, 32)
     """Width of each hidden layer."""
-    activation: Literal["tanh", "elu", "relu", "silu"] = "elu"
+    activation: Literal["relu", "tanh", "elu", "silu"] = "relu"
     """Activation of the hidden layers."""
     observes: tuple[Feature, ...] = ("inventory",)
     """What the network reads."""
@@ -336,7 +338,7 @@ class HDPOConfig:
 
     kind: Literal["hdpo"]
     """Which algorithm."""
-    learning_rate: Annotated[float, Field(gt=0)] = 0.003
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
     """Adam's first learning rate."""
     final_learning_rate: Fraction = 0.01
     """Share of the learning rate that is left at the last step, reached along a cosine."""
@@ -382,16 +384,14 @@ class TrainingConfig:
     """Seeds vectorised at a time; chunks run one after another and bound the memory."""
     steps: Count = 1000
     """Updates, at most."""
-    batch: Count = 1024
+    batch: Count = 256
     """Scenarios per update."""
-    steps_between_dev: Count = 50
+    steps_between_dev: Count = 100
     """Updates between two measurements on the dev scenarios."""
     patience: Count = 1000
     """A seed stops after this many updates without a better dev cost."""
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0
     """Least time between two checkpoints; the last state is always kept."""
-    integer_orders: bool = False
-    """Round orders to whole units on the test scenarios (for integer demand)."""
 
     def __post_init__(self) -> None:
         if self.seeds > self.seed_chunk and self.seeds % self.seed_chunk:

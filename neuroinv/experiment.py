@@ -204,12 +204,10 @@ def _score(
                 experiment.instance,
                 policy,
                 jax.tree.map(lambda leaf, i=seed: leaf[i], variables),
-                config.training.integer_orders,
             )
             for seed in range(config.training.seeds)
         ]
-        known_exactly = [cost for cost in exact if cost is not None]
-        mean_exact = float(np.mean(known_exactly)) if known_exactly else None
+        mean_exact = float(np.mean(exact)) if None not in exact else None
         rows.append(Row(config.policy.kind, "", mean_exact, bootstrap(sign * costs)))
     else:
         cost = sign * float(_test_cost(experiment, greedy(policy, variables), True))
@@ -234,7 +232,7 @@ def _test_cost(experiment: Experiment, act: Act, hindsight: bool) -> Array:
     """Average cost per period over the test scenarios."""
     config, network = experiment.config, experiment.instance.network
     test = experiment.test
-    if config.training.integer_orders:
+    if config.problem.whole_units:
         inner = act
 
         def act(observation, noise, period):  # noqa: F811

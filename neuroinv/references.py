@@ -32,6 +32,9 @@ from neuroinv.problems.inventory.instance import Instance, draw_parameters
 from neuroinv.types import HindsightPolicy, Policy
 
 
+PLENTY = 20
+
+
 class Reference(NamedTuple):
     """Something to compare with."""
 
@@ -105,13 +108,12 @@ def as_one_store(config: ProblemConfig) -> OneStore | None:
     return OneStore(int(lead_time), holding, underage, mean, probabilities)
 
 
-def exact_cost(
-    instance: Instance, policy: Policy, variables: PyTree, integer_orders: bool
-) -> float | None:
+def exact_cost(instance: Instance, policy: Policy, variables: PyTree) -> float | None:
     """Exact long-run average cost of a policy's variables, where theory can tell; else None.
 
     A base-stock level under backlogging has a closed form. Under lost sales with whole orders any
-    policy is a finite Markov chain, whose stationary distribution is computed.
+    policy is a Markov chain, whose stationary distribution is computed; beyond PLENTY periods of
+    stock, which it practically never sees, a policy is taken to order nothing.
     """
     store = as_one_store(instance.config)
     if store is None:
@@ -127,7 +129,7 @@ def exact_cost(
         if isinstance(store.demand, NormalDemand):
             return optima.backlogged_cost_normal(level, *_normal(store), *costs, _clipped(store))
         return optima.backlogged_cost_discrete(level, store.demand, *costs)
-    if isinstance(store.demand, NormalDemand) or not integer_orders:
+    if isinstance(store.demand, NormalDemand) or not instance.config.whole_units:
         return None
     ordered = jax.jit(
         jax.vmap(
@@ -141,9 +143,13 @@ def exact_cost(
         # Padded to a power of two: a new shape for each call would compile for each call.
         padded = np.zeros((1 << max(len(states) - 1, 0).bit_length(), states.shape[1]), np.float32)
         padded[: len(states)] = states
-        return np.asarray(ordered(padded)).astype(np.int64)[: len(states)]
+        orders = np.asarray(ordered(padded)).astype(np.int64)[: len(states)]
+        return np.where(states.sum(axis=1) > PLENTY * store.mean, 0, orders)
 
-    return optima.policy_cost(store.demand, *costs, order)
+    try:
+        return optima.policy_cost(store.demand, *costs, order)
+    except ValueError:  # more states than memory holds: the simulation has to tell
+        return None
 
 
 def _seen(observation: Observation, state: jax.Array) -> Observation:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from neuroinv.problems.inventory.dynamics import EXACT
+from neuroinv.problems.inventory.dynamics import route
 from neuroinv.problems.inventory.network import Network, locations, outgoing, sources
 
 Orders = Float[Array, " edges"]
@@ -23,10 +23,10 @@ HOLD_LOGIT = 1.0  # what keeping stock competes with, as in the paper's code
 def proportional(network: Network, wanted: Orders, on_hand: OnHand) -> Orders:
     """`wanted` (at least zero), cut in equal proportion at each source that cannot ship it all."""
     available = jnp.maximum(on_hand, 0.0)
-    requested = jnp.matmul(outgoing(network), wanted, precision=EXACT)
+    requested = route(outgoing(network), wanted)
     share = available / jnp.maximum(requested, 1e-10)
     share = jnp.where(_holds_stock(network), jnp.minimum(share, 1.0), share)
-    return wanted * _at_source(network, share, otherwise=1.0)
+    return wanted * (route(outgoing(network).T, share) + (sources(network) < 0))
 
 
 def softmax(network: Network, logits: Orders, on_hand: OnHand) -> Orders:
@@ -48,7 +48,3 @@ def whole_units(network: Network, orders: Orders) -> Orders:
 def _holds_stock(network: Network) -> np.ndarray:
     return np.asarray([network.nodes[node].holds_stock for node in locations(network)])
 
-
-def _at_source(network: Network, per_location: OnHand, otherwise: float) -> Orders:
-    source = sources(network)
-    return jnp.where(source >= 0, per_location[np.maximum(source, 0)], otherwise)

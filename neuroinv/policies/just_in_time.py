@@ -14,15 +14,21 @@ from jaxtyping import Array, Int, PRNGKeyArray
 
 from neuroinv.decisions import Deterministic
 from neuroinv.policies.allocation import proportional
-from neuroinv.policies.stock_levels import supplier_of_each_location
+from neuroinv.policies.stock_levels import check_one_supplier_each
 from neuroinv.problems.inventory.dynamics import Noise, Observation
-from neuroinv.problems.inventory.network import Network, demand_locations, sources
+from neuroinv.problems.inventory.network import (
+    Network,
+    demand_locations,
+    destinations,
+    sources,
+)
 from neuroinv.types import HindsightPolicy
 
 
 def just_in_time(network: Network) -> HindsightPolicy:
     """The policy, for networks in which every location has one supplier."""
-    supplier = supplier_of_each_location(network, "just_in_time")
+    check_one_supplier_each(network, "just_in_time")
+    supplier = np.argsort(destinations(network))
     edge_count = len(network.edges)
     demands = demand_locations(network)
     # downstream[e, k, f] = 1 where edge f lies on the path from edge e (included) to customer k.

@@ -7,7 +7,9 @@ works on numbers near one whatever the units: a series that sells 20,000 a week 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -19,8 +21,8 @@ from neuroinv.config import Feature, MLPConfig
 from neuroinv.decisions import Deterministic
 from neuroinv.policies import allocation
 from neuroinv.policies.stock_levels import location_scale
-from neuroinv.problems.inventory.dynamics import Observation
-from neuroinv.problems.inventory.network import Network, destinations, sources
+from neuroinv.problems.inventory.dynamics import Observation, route
+from neuroinv.problems.inventory.network import Network, incoming, sources
 from neuroinv.types import Policy
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -30,6 +32,13 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "silu": nn.silu,
 }
 ONE = float(np.log(np.expm1(1.0)))  # softplus(ONE) = 1: an untrained net orders typical demand
+
+
+class Layer(NamedTuple):
+    """Weights of one dense layer."""
+
+    kernel: Float[Array, "inputs outputs"]
+    bias: Float[Array, " outputs"]
 
 
 class MLP(nn.Module):
@@ -42,10 +51,45 @@ class MLP(nn.Module):
     @nn.compact
     def __call__(self, features: Float[Array, " features"]) -> Float[Array, " outputs"]:
         """The outputs for one vector of features."""
-        for width in self.hidden:
-            features = ACTIVATIONS[self.activation](nn.Dense(width)(features))
+        widths = (*features.shape, *self.hidden, self.outputs)
         near_zero = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
-        return nn.Dense(self.outputs, kernel_init=near_zero)(features)
+        layers = []
+        for index, shape in enumerate(itertools.pairwise(widths)):
+            hidden = index < len(self.hidden)
+            initial = nn.initializers.lecun_normal() if hidden else near_zero
+            kernel = self.param(f"kernel_{index}", initial, shape)
+            bias = self.param(f"bias_{index}", nn.initializers.zeros_init(), shape[1:])
+            layers.append(Layer(kernel, bias))
+        return _forward(self.activation, layers, features)
+
+
+def _forward(activation: str, layers: list[Layer], features: Array) -> Array:
+    """All layers for one vector; under vmap the scenario is kept as the last axis between layers.
+
+    Products of (width x width) by (width x scenarios) are about one and a half times as fast on a
+    CPU as (scenarios x width) by (width x width), and vmap alone would choose the latter.
+    """
+
+    def columns(layers: list[Layer], inputs: Float[Array, "features scenarios"]) -> Array:
+        for index, layer in enumerate(layers):
+            inputs = layer.kernel.T @ inputs + layer.bias[:, None]
+            if index < len(layers) - 1:
+                inputs = ACTIVATIONS[activation](inputs)
+        return inputs
+
+    @jax.custom_batching.custom_vmap
+    def one(layers: list[Layer], features: Array) -> Array:
+        return columns(layers, features[:, None])[:, 0]
+
+    @one.def_vmap
+    def many(size: int, batched: tuple, layers: list[Layer], features: Array) -> tuple:
+        if any(jax.tree.leaves(batched[0])):
+            axes = jax.tree.map(lambda is_batched: 0 if is_batched else None, batched)
+            plain = lambda layers, x: columns(layers, x[:, None])[:, 0]  # noqa: E731
+            return jax.vmap(plain, axes)(layers, features), True
+        return columns(layers, features.T).T, True
+
+    return one(layers, features)
 
 
 def mlp(network: Network, config: MLPConfig) -> Policy:
@@ -81,7 +125,7 @@ def mlp(network: Network, config: MLPConfig) -> Policy:
 
     def apply(variables: PyTree, observation: Observation) -> Deterministic:
         output = net.apply(variables, features(observation))
-        scale = scales(observation)[0][destinations(network)]
+        scale = route(incoming(network).T, scales(observation)[0])
         wanted = scale * jax.nn.softplus(output + ONE)
         if config.allocation == "proportional":
             return Deterministic(allocation.proportional(network, wanted, observation.on_hand))

@@ -14,18 +14,22 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from neuroinv.decisions import Deterministic
 from neuroinv.policies.allocation import proportional
-from neuroinv.problems.inventory.dynamics import Observation
-from neuroinv.problems.inventory.network import Network, destinations, locations, served
+from neuroinv.problems.inventory.dynamics import Observation, route
+from neuroinv.problems.inventory.network import (
+    Network,
+    destinations,
+    incoming,
+    locations,
+    served,
+)
 from neuroinv.types import InputError, Policy
 
 Variables = dict[str, Float[Array, " locations"]]
 
 
-def supplier_of_each_location(network: Network, policy: str) -> np.ndarray:
-    """For every location the one edge that ends there.
-
-    Raises InputError where a location has several suppliers, which `policy` cannot choose between.
-    """
+def check_one_supplier_each(network: Network, policy: str) -> None:
+    """Raise InputError where a location has several suppliers, which `policy` cannot choose
+    between."""
     for position, node in enumerate(locations(network)):
         if np.sum(destinations(network) == position) != 1:
             raise InputError(
@@ -33,13 +37,12 @@ def supplier_of_each_location(network: Network, policy: str) -> np.ndarray:
                 f"'{network.nodes[node].name}' has {np.sum(destinations(network) == position)}; "
                 "use another policy"
             )
-    return np.argsort(destinations(network))
 
 
 def location_scale(network: Network, observation: Observation) -> Float[Array, " locations"]:
     """Typical demand per period of all customers that a location serves, itself or through
     others."""
-    return served(network) @ observation.demand_scale
+    return route(served(network), observation.demand_scale)
 
 
 def base_stock(network: Network, initial_cover: float) -> Policy:
@@ -58,8 +61,7 @@ def levels(
     network: Network, variables: Variables, observation: Observation
 ) -> Float[Array, " locations"]:
     """The base-stock level of every location, in units."""
-    supplier = supplier_of_each_location(network, "base_stock")
-    protected_periods = 1 + observation.lead_time[supplier]
+    protected_periods = 1 + route(incoming(network), observation.lead_time.astype(jnp.float32))
     scale = location_scale(network, observation)
     return jax.nn.softplus(variables["cover"]) * scale * protected_periods
 
@@ -72,7 +74,7 @@ def caps(
 
 
 def _stock_level_policy(network: Network, name: str, initial: dict[str, float]) -> Policy:
-    supplier_of_each_location(network, name)
+    check_one_supplier_each(network, name)
 
     def init(key: PRNGKeyArray, example: Observation) -> Variables:
         del key
@@ -86,7 +88,7 @@ def _stock_level_policy(network: Network, name: str, initial: dict[str, float]) 
         wanted = jnp.maximum(levels(network, variables, observation) - position, 0.0)
         if "cap" in initial:
             wanted = jnp.minimum(wanted, caps(network, variables, observation))
-        on_edges = wanted[destinations(network)]
+        on_edges = route(incoming(network).T, wanted)
         return Deterministic(proportional(network, on_edges, observation.on_hand))
 
     return Policy(init, apply)

@@ -20,19 +20,28 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Float32, Int, PRNGKeyArray
 
 from neuroinv.problems.inventory.demand import Demand
 from neuroinv.problems.inventory.network import (
     Network,
-    demand_locations,
-    destinations,
+    facing_demand,
     incoming,
     outgoing,
 )
 from neuroinv.types import Outcome, Problem
 
-EXACT = jax.lax.Precision.HIGHEST  # accelerators would otherwise round stock to 10 bits
+
+def route(incidence: Float32[np.ndarray, "to from"], values: Float[Array, "from *more"]) -> Array:
+    """`incidence @ values`: sums, spreads or picks quantities along the graph.
+
+    A small dense product keeps the scenario axis where it is, which a gather or scatter would move;
+    full precision, because accelerators would otherwise round stock to 10 bits.
+    """
+    if incidence.shape[0] == incidence.shape[1] and (incidence == np.eye(len(incidence))).all():
+        return values
+    return jnp.matmul(incidence, values, precision=jax.lax.Precision.HIGHEST)
+
 
 
 class Parameters(NamedTuple):
@@ -109,22 +118,18 @@ class Flows(NamedTuple):
 
 def inventory_problem(network: Network) -> Problem:
     """The problem of running `network`, as pure functions of one scenario's `Parameters`."""
-    demand_at = np.asarray(demand_locations(network))
-    into, out_of = incoming(network), outgoing(network)
-    location_count = into.shape[0]
+    into, out_of, facing = incoming(network), outgoing(network), facing_demand(network)
+    faces_demand = facing.sum(axis=1) > 0
     bound, slots = network.lead_time_bound, network.pipeline_length
 
     def init(params: Parameters, key: PRNGKeyArray) -> State:
         """Demand locations start with a random stock, the others empty (spec 1)."""
         mean = params.demand.mean
         low, high = params.initial_inventory
-        draws = jax.random.uniform(key, (len(demand_at), 1 + slots), mean.dtype, low, high)
-        longest = jnp.zeros(location_count, jnp.int32).at[destinations(network)].max(
-            params.lead_time
-        )
-        used = jnp.arange(1 + slots) < jnp.maximum(longest[demand_at, None], 1)
-        stock = jnp.where(used, draws * mean[:, None], 0.0)
-        stock = jnp.zeros((location_count, 1 + slots), mean.dtype).at[demand_at].set(stock)
+        multiples = jax.random.uniform(key, (*mean.shape, 1 + slots), mean.dtype, low, high)
+        longest = jnp.max(jnp.where(into > 0, params.lead_time, 1), axis=1)
+        used = jnp.arange(1 + slots) < jnp.maximum(longest, 1)[:, None]
+        stock = jnp.where(used, route(facing, multiples * mean[:, None]), 0.0)
         return State(stock[:, 0], stock[:, 1:], params.history, params.calendar[0])
 
     def exogenous(params: Parameters, key: PRNGKeyArray, periods: int) -> Noise:
@@ -152,13 +157,12 @@ def inventory_problem(network: Network) -> Problem:
     def step(
         params: Parameters, state: State, orders: Float[Array, " edges"], noise: Noise
     ) -> tuple[State, Outcome]:
-        arriving = jnp.matmul(
-            into, orders[:, None] * jax.nn.one_hot(params.lead_time, bound + 1), precision=EXACT
-        )
-        stock = state.on_hand - jnp.matmul(out_of, orders, precision=EXACT) + arriving[:, 0]
-        available = stock[demand_at]
-        stock = stock.at[demand_at].add(-noise.demand)
-        missing = jnp.maximum(-stock[demand_at], 0.0)
+        by_lead_time = orders[:, None] * jax.nn.one_hot(params.lead_time, bound + 1)
+        arriving = route(into, by_lead_time)
+        stock = state.on_hand - route(out_of, orders) + arriving[:, 0]
+        available = route(facing.T, stock)
+        stock = stock - route(facing, noise.demand)
+        missing = jnp.maximum(noise.demand - available, 0.0)
         if network.objective == "cost":
             underage, revenue = jnp.sum(params.underage_cost * missing), jnp.zeros_like(stock[0])
         else:
@@ -172,17 +176,19 @@ def inventory_problem(network: Network) -> Problem:
         )
         if network.unmet_demand == "lost":
             sales = noise.demand - missing
-            stock = stock.at[demand_at].max(0.0)
+            stock = jnp.where(faces_demand, jnp.maximum(stock, 0.0), stock)
         else:
             sales = noise.demand
-        # Column j of `upcoming` is on hand j + 1 periods from now, seen from this period.
-        upcoming = arriving[:, 1:].at[:, :slots].add(state.pipeline)
         if bound:
-            stock = stock + upcoming[:, 0]
+            # Column j of `upcoming` is on hand j + 1 periods from now, seen from this period.
+            upcoming = arriving[:, 1:] + jnp.pad(state.pipeline, ((0, 0), (0, 1)))
+            stock, pipeline = stock + upcoming[:, 0], upcoming[:, 1:]
+        else:
+            pipeline = state.pipeline
         past_demand = state.past_demand
         if past_demand.shape[0]:
             past_demand = jnp.concatenate([past_demand[1:], noise.demand[None]])
-        following = State(stock, upcoming[:, 1:], past_demand, noise.next_calendar)
+        following = State(stock, pipeline, past_demand, noise.next_calendar)
         return following, Outcome(costs, Flows(orders, noise.demand, sales))
 
     return Problem(init, exogenous, observe, step)

@@ -159,5 +159,13 @@ def served(network: Network) -> Float32[np.ndarray, "locations demands"]:
     return reach[:, list(demand_locations(network))].astype(np.float32)
 
 
+@lru_cache
+def facing_demand(network: Network) -> Float32[np.ndarray, "locations demands"]:
+    """1 where the location is the demand location."""
+    return _incidence(
+        np.asarray(demand_locations(network), np.int32), len(locations(network))
+    )
+
+
 def _incidence(ends: Int32[np.ndarray, " edges"], count: int) -> Float32[np.ndarray, "l e"]:
     return (ends[None, :] == np.arange(count)[:, None]).astype(np.float32)
