@@ -72,9 +72,7 @@ def build(config: Config) -> Experiment:
     algorithm = None
     if isinstance(policy, Policy):
         example = _example_observation(problem, dev.params)
-        algorithm = hdpo(
-            problem, policy, example, config.algorithm, training.steps, train.burn_in
-        )
+        algorithm = hdpo(problem, policy, example, config.algorithm, training.steps, train.burn_in)
     return Experiment(config, instance, problem, policy, algorithm, train, dev, test)
 
 

@@ -456,21 +456,31 @@ def to_mapping(config: Config) -> dict[str, Any]:
 
 
 def digest(config: Config) -> str:
-    """Twelve hexadecimal digits that name a run; how it is shown or where it is kept is left out."""
+    """Twelve hexadecimal digits that name a run; where it is kept and how it is shown do not count."""
     mapping = to_mapping(config)
     del mapping["logger"], mapping["results"]
     return hashlib.sha256(json.dumps(mapping, sort_keys=True).encode()).hexdigest()[:12]
 
 
+MOST_LISTED = 12
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A remedy for a name that is not known: the closest one there is, or all of them."""
     close = difflib.get_close_matches(name, known := sorted(known), n=1)
-    return f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(known)}"
+    if close:
+        return f"did you mean '{close[0]}'?"
+    listed = f"choose from {', '.join(known)}"
+    return listed if len(known) <= MOST_LISTED else "see neuroinv train --help for all keys"
 
 
-def schemas() -> dict[str, type]:
+def schemas() -> dict[str, Any]:
     """Every dataclass of the schema, by name."""
-    return {name: item for name, item in globals().items() if dataclasses.is_dataclass(item)}
+    return {
+        name: item
+        for name, item in globals().items()
+        if dataclasses.is_dataclass(item) and item.__module__ == __name__
+    }
 
 
 def _sentence(error: ValidationError) -> str:

@@ -101,7 +101,9 @@ def evaluate(path: Path, overrides: Callable[[dict], dict] = lambda mapping: map
     one that does not fit the overridden config.
     """
     if not (path / "config.yaml").exists():
-        raise InputError(f"{path} is no run directory: it has no config.yaml; name one of `results`")
+        raise InputError(
+            f"{path} is no run directory: it has no config.yaml; name one of `results`"
+        )
     config = parse(overrides(yaml.safe_load((path / "config.yaml").read_text())))
     experiment = build(dataclasses.replace(config, comparisons=()))
     variables: PyTree = {}
@@ -115,10 +117,11 @@ def evaluate(path: Path, overrides: Callable[[dict], dict] = lambda mapping: map
 
 def _state_like(experiment: Experiment) -> LoopState:
     """Structure, shapes and types of the state of all seeds."""
-    assert experiment.algorithm is not None
+    algorithm = experiment.algorithm
+    assert algorithm is not None
 
     def one(key: Array) -> LoopState:
-        train = experiment.algorithm.init(key)
+        train = algorithm.init(key)
         best = (train.variables, jnp.float32(0), jnp.int32(0), jnp.bool_(False))
         return LoopState(train, *best)
 
@@ -207,7 +210,9 @@ def _score(
             )
             for seed in range(config.training.seeds)
         ]
-        mean_exact = float(np.mean(exact)) if None not in exact else None
+        known_exactly = [cost for cost in exact if cost is not None]
+        all_known = len(known_exactly) == len(exact)
+        mean_exact = float(np.mean(known_exactly)) if all_known else None
         rows.append(Row(config.policy.kind, "", mean_exact, bootstrap(sign * costs)))
     else:
         cost = sign * float(_test_cost(experiment, greedy(policy, variables), True))
@@ -235,7 +240,7 @@ def _test_cost(experiment: Experiment, act: Act, hindsight: bool) -> Array:
     if config.problem.whole_units:
         inner = act
 
-        def act(observation, noise, period):  # noqa: F811
+        def act(observation, noise, period):
             return whole_units(network, inner(observation, noise, period))
 
     whole = hindsight or isinstance(config.problem.demand, SeriesDemand)

@@ -31,8 +31,7 @@ from neuroinv.problems.inventory.dynamics import Observation, inventory_problem
 from neuroinv.problems.inventory.instance import Instance, draw_parameters
 from neuroinv.types import HindsightPolicy, Policy
 
-
-PLENTY = 20
+PLENTY = 20  # periods of mean demand
 
 
 class Reference(NamedTuple):
@@ -93,8 +92,11 @@ def as_one_store(config: ProblemConfig) -> OneStore | None:
         return None
     if _single(edge.procurement_cost) != 0:
         return None
+    probabilities: Float64[np.ndarray, " support"]
     match demand:
         case NormalDemand():
+            if len(set(numbers(demand.std or demand.coefficient_of_variation or 0.0))) > 1:
+                return None
             return OneStore(int(lead_time), holding, underage, mean, demand)
         case PoissonDemand():
             probabilities = optima.poisson_pmf(mean)
@@ -121,14 +123,15 @@ def exact_cost(instance: Instance, policy: Policy, variables: PyTree) -> float |
     params = jax.tree.map(lambda leaf: leaf[0], draw_parameters(instance, "test", 1))
     problem = inventory_problem(instance.network)
     observation = problem.observe(params, problem.init(params, jax.random.key(0)))
-    costs = (store.lead_time, store.holding_cost, store.underage_cost)
+    lead_time, costs = store.lead_time, (store.holding_cost, store.underage_cost)
     if instance.config.unmet_demand == "backlogged":
         if set(variables) != {"cover"}:
             return None
         level = float(levels(instance.network, variables, observation)[0])
         if isinstance(store.demand, NormalDemand):
-            return optima.backlogged_cost_normal(level, *_normal(store), *costs, _clipped(store))
-        return optima.backlogged_cost_discrete(level, store.demand, *costs)
+            mean, std, clipped = _normal(store, store.demand)
+            return optima.backlogged_cost_normal(level, mean, std, lead_time, *costs, clipped)
+        return optima.backlogged_cost_discrete(level, store.demand, lead_time, *costs)
     if isinstance(store.demand, NormalDemand) or not instance.config.whole_units:
         return None
     ordered = jax.jit(
@@ -147,7 +150,7 @@ def exact_cost(instance: Instance, policy: Policy, variables: PyTree) -> float |
         return np.where(states.sum(axis=1) > PLENTY * store.mean, 0, orders)
 
     try:
-        return optima.policy_cost(store.demand, *costs, order)
+        return optima.policy_cost(store.demand, lead_time, *costs, order)
     except ValueError:  # more states than memory holds: the simulation has to tell
         return None
 
@@ -159,17 +162,19 @@ def _seen(observation: Observation, state: jax.Array) -> Observation:
 
 
 def _newsvendor(instance: Instance, store: OneStore) -> Reference:
-    costs = (store.lead_time, store.holding_cost, store.underage_cost)
+    lead_time, costs = store.lead_time, (store.holding_cost, store.underage_cost)
     if isinstance(store.demand, NormalDemand):
-        best = optima.backlogged_optimum_normal(*_normal(store), *costs, _clipped(store))
+        mean, std, clipped = _normal(store, store.demand)
+        best = optima.backlogged_optimum_normal(mean, std, lead_time, *costs, clipped)
     else:
-        best = optima.backlogged_optimum_discrete(store.demand, *costs)
+        best = optima.backlogged_optimum_discrete(store.demand, lead_time, *costs)
     variables = {"cover": _cover(best.level, store)}
     policy = base_stock(instance.network, 1.0)
     return Reference("optimum", f"base-stock {best.level:.3f}", best.cost, policy, variables, True)
 
 
 def _lost_sales(instance: Instance, store: OneStore) -> tuple[Reference, ...]:
+    assert not isinstance(store.demand, NormalDemand)
     system = (store.demand, store.lead_time, store.holding_cost, store.underage_cost)
     best = optima.lost_sales_optimum(*system)
     level = optima.best_base_stock(*system)
@@ -209,18 +214,13 @@ def _before_softplus(value: float) -> jax.Array:
     return jnp.asarray([value + np.log(-np.expm1(-value))], jnp.float32)
 
 
-def _normal(store: OneStore) -> tuple[float, float]:
-    assert isinstance(store.demand, NormalDemand)
-    config = store.demand
+def _normal(store: OneStore, config: NormalDemand) -> tuple[float, float, bool]:
+    """Mean, standard deviation, and whether negative demand is clipped."""
     if config.std is not None:
-        return store.mean, numbers(config.std)[0]
+        return store.mean, numbers(config.std)[0], config.clipped
     assert config.coefficient_of_variation is not None
-    return store.mean, round(store.mean * numbers(config.coefficient_of_variation)[0], 3)
-
-
-def _clipped(store: OneStore) -> bool:
-    assert isinstance(store.demand, NormalDemand)
-    return store.demand.clipped
+    std = round(store.mean * numbers(config.coefficient_of_variation)[0], 3)
+    return store.mean, std, config.clipped
 
 
 def _single(value: Value) -> float | None:

@@ -69,9 +69,7 @@ def simulate(
         action = act(problem.observe(params, state), noise, period)
         following, outcome = problem.step(params, state, action, noise_now)
         total = jax.tree.map(lambda so_far, cost: so_far + weight * cost, total, outcome.costs)
-        return (following, total), (
-            Trajectory(state, action, outcome) if keep_trajectory else None
-        )
+        return (following, total), (Trajectory(state, action, outcome) if keep_trajectory else None)
 
     def costs_of_first_period():
         first = jax.tree.map(lambda leaf: leaf[0], noise)
@@ -94,7 +92,7 @@ def average_weights(periods: int, burn_in: int) -> Float32[np.ndarray, " periods
 
 def average_costs(problem: Problem, act: Act, scenarios: Scenarios, burn_in: int = 0) -> Any:
     """Average cost per counted period of every scenario, by name; leaves are `[scenarios]`."""
-    weights = average_weights(jax.tree.leaves(scenarios.noise)[0].shape[1], burn_in)
+    weights = jnp.asarray(average_weights(jax.tree.leaves(scenarios.noise)[0].shape[1], burn_in))
     return jax.vmap(
         lambda params, state, noise: simulate(problem, act, params, state, noise, weights).costs
     )(*scenarios)
@@ -102,7 +100,7 @@ def average_costs(problem: Problem, act: Act, scenarios: Scenarios, burn_in: int
 
 def total(costs: Any) -> PerScenario:
     """Sum of the named costs of an outcome."""
-    return sum(jax.tree.leaves(costs))
+    return jnp.sum(jnp.stack(jax.tree.leaves(costs)), axis=0)
 
 
 def draw(problem: Problem, params: PyTree, key: PRNGKeyArray, periods: int) -> Scenarios:

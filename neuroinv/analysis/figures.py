@@ -8,11 +8,11 @@ import matplotlib
 import numpy as np
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402 (the backend must be chosen first)
+import matplotlib.pyplot as plt
 
-from neuroinv.analysis.statistics import bootstrap  # noqa: E402
-from neuroinv.analysis.table import read_table  # noqa: E402
-from neuroinv.training.records import read_metrics  # noqa: E402
+from neuroinv.analysis.statistics import bootstrap
+from neuroinv.analysis.table import read_table
+from neuroinv.training.records import read_metrics
 
 
 def learning_curves(path: Path) -> Path:
@@ -24,7 +24,9 @@ def learning_curves(path: Path) -> Path:
     steps = [record["step"] for record in records]
     curve = [bootstrap(sign * np.asarray(record["dev_cost"], np.float64)) for record in records]
     figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
-    axes.plot(steps, [point.estimate for point in curve], label=f"{table.policy}, dev, mean of seeds")
+    axes.plot(
+        steps, [point.estimate for point in curve], label=f"{table.policy}, dev, mean of seeds"
+    )
     axes.fill_between(
         steps, [point.low for point in curve], [point.high for point in curve], alpha=0.25
     )

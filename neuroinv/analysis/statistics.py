@@ -46,5 +46,7 @@ def bootstrap(
     """
     generator = np.random.default_rng(0)
     drawn = generator.choice(values, (RESAMPLES, len(values)))
-    low, high = np.quantile(np.apply_along_axis(statistic, 1, drawn), [0.5 - level / 2, 0.5 + level / 2])
+    low, high = np.quantile(
+        np.apply_along_axis(statistic, 1, drawn), [0.5 - level / 2, 0.5 + level / 2]
+    )
     return Interval(statistic(values), float(low), float(high))

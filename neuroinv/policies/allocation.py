@@ -47,4 +47,3 @@ def whole_units(network: Network, orders: Orders) -> Orders:
 
 def _holds_stock(network: Network) -> np.ndarray:
     return np.asarray([network.nodes[node].holds_stock for node in locations(network)])
-

@@ -124,7 +124,7 @@ def mlp(network: Network, config: MLPConfig) -> Policy:
         return net.init(key, features(example))
 
     def apply(variables: PyTree, observation: Observation) -> Deterministic:
-        output = net.apply(variables, features(observation))
+        output = jnp.asarray(net.apply(variables, features(observation)))
         scale = route(incoming(network).T, scales(observation)[0])
         wanted = scale * jax.nn.softplus(output + ONE)
         if config.allocation == "proportional":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import jax
 import orbax.checkpoint.experimental.v1 as orbax
@@ -57,7 +58,7 @@ def restore(path: Path, like: PyTree) -> PyTree:
 
 
 def _described(tree: PyTree) -> dict[str, str]:
-    def describe(leaf) -> str:
+    def describe(leaf: Any) -> str:
         if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             leaf = jax.eval_shape(jax.random.key_data, leaf)  # keys are stored as their bits
         return f"{leaf.dtype}{list(leaf.shape)}"

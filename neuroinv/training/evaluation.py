@@ -37,6 +37,8 @@ def streamed_average_costs(
     weights = np.zeros(blocks * block, np.float32)
     weights[:periods] = average_weights(periods, burn_in)
 
+    timed = (jnp.arange(blocks), jnp.asarray(weights).reshape(blocks, block))
+
     def one_scenario(params: PyTree, key: PRNGKeyArray) -> Any:
         state_key, noise_key = jax.random.split(key)
 
@@ -50,10 +52,9 @@ def streamed_average_costs(
         state = problem.init(params, state_key)
         noise = jax.eval_shape(lambda: problem.exogenous(params, noise_key, block))
         shapes = jax.eval_shape(
-            lambda noise: simulate(problem, act, params, state, noise, weights[:block]).costs, noise
+            lambda noise: simulate(problem, act, params, state, noise, timed[1][0]).costs, noise
         )
         zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-        timed = (jnp.arange(blocks), jnp.asarray(weights).reshape(blocks, block))
         (_, costs), _ = jax.lax.scan(one_block, (state, zero), timed)
         return costs
 

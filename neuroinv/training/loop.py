@@ -1,4 +1,4 @@
-"""The one training loop. It knows an algorithm's `init`, `update` and `act`, and nothing else of it.
+"""The one training loop. Of an algorithm it knows `init`, `update` and `act`, and nothing else.
 
 Seeds are trained together in one program: vectorised in chunks, the chunks one after another. The
 host sees the device only between segments (some updates, then the dev scenarios), where it keeps
@@ -44,9 +44,7 @@ class Programs(NamedTuple):
     compile_seconds: float
 
 
-def stratified_batch(
-    key: PRNGKeyArray, scenarios: int, batch: int
-) -> Int[Array, " batch"]:
+def stratified_batch(key: PRNGKeyArray, scenarios: int, batch: int) -> Int[Array, " batch"]:
     """Indices of a batch: one scenario from each of `batch` equal strata of the data.
 
     No scenario comes twice, each is as likely as any other, and a batch of all scenarios is all of
@@ -90,7 +88,9 @@ def compile_programs(
     def segment(
         states: LoopState, drawn: tuple[PyTree, PyTree], train_params: PyTree, dev: Scenarios
     ) -> tuple[LoopState, dict[str, Array]]:
-        def one(carried: tuple[LoopState, tuple[PyTree, PyTree]]):
+        def one(
+            carried: tuple[LoopState, tuple[PyTree, PyTree]],
+        ) -> tuple[LoopState, dict[str, Array]]:
             state, (initial_state, noise) = carried
             scenarios = Scenarios(train_params, initial_state, noise)
 

@@ -48,6 +48,7 @@ class RunDirectory:
     """The directory of one run, held by one process at a time (use `open_run`)."""
 
     def __init__(self, path: Path) -> None:
+        """The directory at `path`, which exists."""
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.facts: dict[str, Any] = {}

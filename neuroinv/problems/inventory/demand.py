@@ -77,7 +77,7 @@ TAIL = 1e-9  # demand rarer than this is never drawn
 
 
 def discrete_table(
-    frozen: Any, means: Float64[np.ndarray, "..."]
+    frozen: Any, means: Float64[np.ndarray, ...]
 ) -> Float64[np.ndarray, "... support"]:
     """Cumulative probabilities of a frozen SciPy distribution whose shape is that of `means`."""
     largest = int(np.max(frozen.isf(TAIL)))

@@ -43,9 +43,8 @@ def route(incidence: Float32[np.ndarray, "to from"], values: Float[Array, "from 
     return jnp.matmul(incidence, values, precision=jax.lax.Precision.HIGHEST)
 
 
-
 class Parameters(NamedTuple):
-    """What may differ between scenarios. Costs are per unit (and per period where held or short)."""
+    """What may differ between scenarios. Costs are per unit, and per period where held or short."""
 
     holding_cost: Float[Array, " locations"]
     underage_cost: Float[Array, " demands"]
@@ -53,7 +52,7 @@ class Parameters(NamedTuple):
     """Per unit shipped along the edge."""
     lead_time: Int[Array, " edges"]
     """Periods from order to use; from 0 up to the network's bound."""
-    initial_inventory: Float[Array, "2"]
+    initial_inventory: Float[Array, 2]
     """Lowest and highest initial stock per pipeline position, in multiples of mean demand."""
     demand: Demand
     history: Float[Array, "past_periods demands"]

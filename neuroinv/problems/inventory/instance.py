@@ -129,6 +129,7 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
 
     customers = sum(node.kind == "demand" for node in network.nodes)
     if isinstance(config.demand, SeriesDemand):
+        demand: Demand
         demand, history, calendar = _recorded(instance, config.demand, split, scenarios)
     else:
 
@@ -182,7 +183,8 @@ def _read(config: ProblemConfig, network: Network) -> SalesTable | None:
     columns = Columns(**dataclasses.asdict(config.demand.columns))
     table = read_sales(config.demand.path, columns, config.demand.returns)
     for split in ("train", "dev", "test"):
-        period_range(table, *getattr(config.demand, split), f"problem.demand.{split}")
+        start, stop = getattr(config.demand, split)
+        period_range(table, start, stop, f"problem.demand.{split}")
     customers = sum(node.kind == "demand" for node in network.nodes)
     if customers > 1 and len(table.locations) != customers:
         raise InputError(

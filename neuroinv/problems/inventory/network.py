@@ -100,7 +100,7 @@ def build_network(
             )
     if not any(node.kind == "demand" for node in nodes):
         raise InputError(
-            "problem.nodes: no node is of kind 'demand'; without demand there is nothing to optimise"
+            "problem.nodes: no node is of kind 'demand'; add one, or there is nothing to optimise"
         )
     return Network(nodes, edges, lead_time_bound, unmet_demand, objective)
 
@@ -162,9 +162,7 @@ def served(network: Network) -> Float32[np.ndarray, "locations demands"]:
 @lru_cache
 def facing_demand(network: Network) -> Float32[np.ndarray, "locations demands"]:
     """1 where the location is the demand location."""
-    return _incidence(
-        np.asarray(demand_locations(network), np.int32), len(locations(network))
-    )
+    return _incidence(np.asarray(demand_locations(network), np.int32), len(locations(network)))
 
 
 def _incidence(ends: Int32[np.ndarray, " edges"], count: int) -> Float32[np.ndarray, "l e"]:

@@ -1,0 +1,160 @@
+"""The commands. Each only reads its arguments and prints; the work is in functions below."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from neuroinv.types import InputError
+
+TRAIN_HELP = """\
+neuroinv train [GROUP=CHOICE ...] [KEY=VALUE ...] [-m]
+
+Trains a policy, scores it beside exact optima and heuristics, and keeps everything in a run
+directory. Any key can be overridden in Hydra's grammar; -m sweeps over comma-separated values:
+
+  neuroinv train problem=one_store_backlogged policy=base_stock seed=3 training.steps=500
+  neuroinv train -m problem.edges.order.lead_time=1,2,3,4 problem.nodes.store.underage_cost=4,9
+
+The same command again goes on where it was interrupted, and does nothing that is done.
+"""
+
+
+def main() -> None:
+    """The command `neuroinv`."""
+    commands = {
+        "train": (_train, "train a policy and score it; --help lists every key"),
+        "evaluate": (_evaluate, "score the best variables of a run directory again"),
+        "list": (_list, "what there is to compose: problems, policies, algorithms, experiments"),
+        "bench": (_bench, "time gradient steps and evaluations of named cases"),
+    }
+    usage = "neuroinv COMMAND ...\n\n" + "\n".join(
+        f"  {n:<10}{t}" for n, (_, t) in commands.items()
+    )
+    command, arguments = (sys.argv[1] if len(sys.argv) > 1 else "--help"), sys.argv[2:]
+    if command in ("-h", "--help"):
+        print(usage)
+        return
+    try:
+        if command not in commands:
+            from neuroinv.config import nearest
+
+            raise InputError(f"'{command}' is not a command; {nearest(command, commands)}")
+        commands[command][0](arguments)
+    except InputError as error:
+        _complain(error)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _complain("interrupted; the same command goes on from the last checkpoint")
+        sys.exit(130)
+
+
+def _train(arguments: list[str]) -> None:
+    from neuroinv import composition
+
+    if "-h" in arguments or "--help" in arguments:
+        print(TRAIN_HELP)
+        for group in composition.GROUPS:
+            print(f"{group}: {', '.join(composition.choices(group))}")
+        print(composition.key_help())
+        return
+
+    import hydra
+
+    failures: list[str] = []
+
+    def job(composed: DictConfig) -> None:
+        try:
+            _train_one(composition.plain(composed))
+        except InputError as error:  # one bad job must not end a sweep
+            _complain(error)
+            failures.append(str(error))
+
+    # Without it Hydra prints its own account of an error and exits before we can word it.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv = ["neuroinv", *arguments]
+    folder = str(composition.conf_folder())
+    run = hydra.main(config_path=folder, config_name="train", version_base="1.3")(job)
+    composition.in_one_sentence(run)
+    if failures:
+        sys.exit(2)
+
+
+def _train_one(mapping: dict) -> None:
+    from neuroinv.config import parse
+
+    config = parse(mapping)  # before anything heavy is imported, so that a typo answers at once
+    from neuroinv.analysis.table import render
+    from neuroinv.display import listening
+    from neuroinv.experiment import train
+    from neuroinv.training.records import read_facts
+
+    console = Console()
+    with listening(console, config.training.steps, config.logger.progress) as listen:
+        finished = train(config, listen)
+    console.print(render(finished.table))
+    facts = read_facts(finished.path) or {}
+    if finished.repeated:
+        console.print("done before; nothing was run")
+    elif "compile_seconds" in facts:
+        console.print(
+            f"{facts['updates']} updates for each of {len(facts['seeds'])} seeds: compiled in "
+            f"{facts['compile_seconds']:.1f} s, ran in {facts['train_seconds']:.1f} s, tested in "
+            f"{facts['test_seconds']:.1f} s",
+            highlight=False,
+        )
+    console.print(f"run directory  {finished.path}", soft_wrap=True, highlight=False)
+    if (finished.path / "curves.svg").exists():
+        console.print(f"figure         {finished.path}/curves.svg", soft_wrap=True, highlight=False)
+
+
+def _evaluate(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        "neuroinv evaluate", description="Score the best variables of a run again; nothing is kept."
+    )
+    parser.add_argument("run", type=Path, help="a run directory")
+    parser.add_argument(
+        "overrides", nargs="*", help="KEY=VALUE, such as training.test.scenarios=512"
+    )
+    options = parser.parse_args(arguments)
+    from neuroinv.analysis.table import render
+    from neuroinv.composition import override
+    from neuroinv.experiment import evaluate
+
+    table = evaluate(options.run, lambda mapping: override(mapping, options.overrides))
+    Console().print(render(table))
+
+
+def _list(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser("neuroinv list", description="What there is to compose.")
+    parser.parse_args(arguments)
+    from neuroinv.composition import choices
+
+    for group in ("problem", "policy", "algorithm", "experiment"):
+        print(group)
+        for name, line in choices(group).items():
+            print(f"  {name:<24}{line}")
+
+
+def _bench(arguments: list[str]) -> None:
+    from neuroinv import bench
+
+    parser = argparse.ArgumentParser("neuroinv bench", description=bench.__doc__)
+    parser.add_argument("cases", nargs="*", help=f"any of {', '.join(bench.CASES)}; default: all")
+    parser.add_argument("--repeats", type=int, default=9, help="timed runs; the median is printed")
+    options = parser.parse_args(arguments)
+    for line in bench.run(options.cases, options.repeats):
+        print(line, flush=True)
+
+
+def _complain(message: object) -> None:
+    print(f"neuroinv: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Hydra's side of a run: where `conf/` is, what it offers, and its errors in one sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from neuroinv.config import nearest, schemas
+from neuroinv.types import InputError
+
+Result = TypeVar("Result")
+GROUPS = ("problem", "policy", "algorithm", "training", "experiment", "logger")
+
+
+def conf_folder() -> Path:
+    """The folder of configs: inside an installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    return next(folder for folder in (package / "conf", package.parent / "conf") if folder.is_dir())
+
+
+def choices(group: str) -> dict[str, str]:
+    """Every config of a group with its first line of comment."""
+    found = {}
+    for file in sorted((conf_folder() / group).glob("*.yaml")):
+        comments = [line[2:] for line in file.read_text().splitlines() if line.startswith("# ")]
+        found[file.stem] = next(line for line in comments if not line.startswith("@package"))
+    return found
+
+
+def plain(composed: DictConfig) -> dict[str, Any]:
+    """The mapping that Hydra composed. Raises InputError for values still marked as missing."""
+    missing = OmegaConf.missing_keys(composed)
+    if missing:
+        field = sorted(missing)[0]
+        raise InputError(f"{field} is missing; give it with {field}=...")
+    mapping = OmegaConf.to_container(composed, resolve=True)
+    assert isinstance(mapping, dict)
+    return {str(key): value for key, value in mapping.items()}
+
+
+def compose(overrides: list[str]) -> dict[str, Any]:
+    """The mapping of `train` with overrides, as the command line composes it.
+
+    Raises InputError for an override that does not fit.
+    """
+    from hydra import compose, initialize_config_dir
+
+    def composed() -> dict[str, Any]:
+        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+            return plain(compose("train", overrides=overrides))
+
+    return in_one_sentence(composed)
+
+
+def override(mapping: Mapping[str, Any], overrides: list[str]) -> dict[str, Any]:
+    """`mapping` with values replaced by `key=value` overrides of keys that it has."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    def overridden() -> dict[str, Any]:
+        config = OmegaConf.create(dict(mapping))
+        OmegaConf.set_struct(config, True)
+        for one in OverridesParser.create().parse_overrides(overrides):
+            OmegaConf.update(config, one.key_or_group, one.value())
+        return plain(config)
+
+    return in_one_sentence(overridden)
+
+
+def in_one_sentence(function: Callable[[], Result]) -> Result:
+    """Call `function`; what Hydra and OmegaConf raise becomes an InputError of one sentence."""
+    from hydra.errors import HydraException
+
+    try:
+        return function()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(_sentence(error)) from None
+
+
+def key_help() -> str:
+    """Every key of the config with what it means, from where it is declared."""
+    from pydantic import TypeAdapter
+
+    lines = []
+    for name, schema in schemas().items():
+        described = TypeAdapter(schema).json_schema()
+        properties = described.get("properties", {})
+        purpose = (schema.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        lines.append(f"\n{name}: {purpose}")
+        for field in dataclasses.fields(schema):
+            text = " ".join(properties[field.name]["description"].split())
+            lines.append(f"  {field.name:<26} {text}")
+    return "\n".join(lines)
+
+
+def _sentence(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OmegaConfBaseException) and cause.parent_node is not None:
+            known = [str(key) for key in cause.parent_node if key != "hydra"]
+            if str(cause.key) not in known:
+                name = str(cause.full_key or cause.key)
+                return f"{name} is not a key of the config; {nearest(str(cause.key), known)}"
+        cause = cause.__cause__ or cause.__context__
+    message = str(error)
+    absent = re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", message)
+    if absent:
+        group, name = absent.group(1), absent.group(2)
+        return f"{group} is '{name}', which there is not; {nearest(name, choices(group))}"
+    group = re.search(r"Could not override '(\w+)'", message)
+    if group:
+        return f"{group.group(1)} is not a key of the config; {nearest(group.group(1), GROUPS)}"
+    return " ".join(message.split())
