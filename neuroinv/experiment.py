@@ -21,7 +21,7 @@ from neuroinv.build import Experiment, build, dev_scenarios
 from neuroinv.config import Config, SeriesDemand, parse
 from neuroinv.keys import Branch, branch
 from neuroinv.policies.allocation import whole_units
-from neuroinv.references import Reference, exact_cost, references
+from neuroinv.references import Reference, exact_cost, fitted_level, references
 from neuroinv.rollout import Act, greedy, total
 from neuroinv.training import checkpoint
 from neuroinv.training.evaluation import BLOCK, streamed_average_costs
@@ -35,6 +35,9 @@ from neuroinv.training.records import (
 )
 from neuroinv.training.seeds import map_seeds
 from neuroinv.types import HindsightPolicy, InputError, Policy
+
+
+MOST_LEVELS = 3  # of the seeds' fitted levels, shown in the table
 
 
 class Event(NamedTuple):
@@ -83,7 +86,7 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
             variables, updates = {}, 0
         else:
             best = _optimise(experiment, run, known, listen)
-            variables, updates = best.best_variables, int(np.max(best.train.step))
+            variables, updates = best.best_variables, int(np.max(np.asarray(best.train.step)))
         listen(Event("scoring on the test scenarios"))
         began = time.perf_counter()
         table = _score(experiment, variables, known, compared)
@@ -150,7 +153,7 @@ def _optimise(
     state = programs.initialise()
     if stored is not None:
         state = checkpoint.restore(stored, state)
-    step = int(np.max(state.train.step))
+    step = int(np.max(np.asarray(state.train.step)))
     run.forget_metrics_after(step)
     run.write_facts(compile_seconds=programs.compile_seconds, resumed_from=step)
     sign = -1 if experiment.instance.network.objective == "profit" else 1
@@ -174,7 +177,7 @@ def _optimise(
             saved = time.perf_counter()
 
     state = run_segments(programs, state, config, on_segment)
-    checkpoint.save(run.checkpoints, int(np.max(state.train.step)), state)
+    checkpoint.save(run.checkpoints, int(np.max(np.asarray(state.train.step))), state)
     run.write_facts(train_seconds=seconds_before + time.perf_counter() - began)
     return state
 
@@ -202,18 +205,18 @@ def _score(
     policy = experiment.policy
     if isinstance(policy, Policy):
         costs = _test_costs_of_seeds(experiment, policy, variables)
-        exact = [
-            exact_cost(
-                experiment.instance,
-                policy,
-                jax.tree.map(lambda leaf, i=seed: leaf[i], variables),
-            )
+        of_seeds = [
+            jax.tree.map(lambda leaf, i=seed: leaf[i], variables)
             for seed in range(config.training.seeds)
         ]
+        exact = [exact_cost(experiment.instance, policy, one) for one in of_seeds]
         known_exactly = [cost for cost in exact if cost is not None]
+        detail = ", ".join(
+            filter(None, (fitted_level(experiment.instance, one) for one in of_seeds[:MOST_LEVELS]))
+        )
         all_known = len(known_exactly) == len(exact)
         mean_exact = float(np.mean(known_exactly)) if all_known else None
-        rows.append(Row(config.policy.kind, "", mean_exact, bootstrap(sign * costs)))
+        rows.append(Row(config.policy.kind, detail, mean_exact, bootstrap(sign * costs)))
     else:
         cost = sign * float(_test_cost(experiment, greedy(policy, variables), True))
         rows.append(Row(config.policy.kind, "", None, Interval(cost, cost, cost)))

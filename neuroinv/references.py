@@ -120,9 +120,7 @@ def exact_cost(instance: Instance, policy: Policy, variables: PyTree) -> float |
     store = as_one_store(instance.config)
     if store is None:
         return None
-    params = jax.tree.map(lambda leaf: leaf[0], draw_parameters(instance, "test", 1))
-    problem = inventory_problem(instance.network)
-    observation = problem.observe(params, problem.init(params, jax.random.key(0)))
+    observation = _example(instance)
     lead_time, costs = store.lead_time, (store.holding_cost, store.underage_cost)
     if instance.config.unmet_demand == "backlogged":
         if set(variables) != {"cover"}:
@@ -153,6 +151,19 @@ def exact_cost(instance: Instance, policy: Policy, variables: PyTree) -> float |
         return optima.policy_cost(store.demand, lead_time, *costs, order)
     except ValueError:  # more states than memory holds: the simulation has to tell
         return None
+
+
+def fitted_level(instance: Instance, variables: PyTree) -> str:
+    """The base-stock level of a single store's fitted policy, for a reader; else nothing."""
+    if set(variables) != {"cover"} or as_one_store(instance.config) is None:
+        return ""
+    return f"S={float(levels(instance.network, variables, _example(instance))[0]):.3f}"
+
+
+def _example(instance: Instance) -> Observation:
+    params = jax.tree.map(lambda leaf: leaf[0], draw_parameters(instance, "test", 1))
+    problem = inventory_problem(instance.network)
+    return problem.observe(params, problem.init(params, jax.random.key(0)))
 
 
 def _seen(observation: Observation, state: jax.Array) -> Observation:

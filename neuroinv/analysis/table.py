@@ -49,13 +49,19 @@ class Table(NamedTuple):
         return tuple(row for row in self.rows if row.name != self.policy)
 
     def gap(self, row: Row) -> float | None:
-        """Share of the bound that a row costs too much, or earns too little; None without one."""
+        """Share of the bound that a row costs too much, or earns too little; None without one.
+
+        Between exact values where both are known. Where a policy was only simulated it is compared
+        on the same paths, whose luck then cancels.
+        """
         reference = next((r for r in self.rows if r.name == self.bound), None)
         if reference is None:
             return None
-        value = row.exact if row.exact is not None else row.value
-        excess = value / reference.value - 1
-        return -excess if self.profit else excess
+        if row.exact is None and row.tested is not None and reference.tested is not None:
+            excess = row.tested.estimate - reference.tested.estimate
+        else:
+            excess = row.value - reference.value
+        return (-excess if self.profit else excess) / abs(reference.value)
 
 
 def render(table: Table) -> RichTable:

@@ -31,6 +31,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": nn.relu,
     "silu": nn.silu,
 }
+MOST_COVER = 10.0  # an item whose sales cease has stock for ever, and a net must not extrapolate
 ONE = float(np.log(np.expm1(1.0)))  # softplus(ONE) = 1: an untrained net orders typical demand
 
 
@@ -102,14 +103,17 @@ def mlp(network: Network, config: MLPConfig) -> Policy:
             return jnp.ones_like(at_locations), jnp.ones_like(observation.demand_scale)
         return at_locations, observation.demand_scale
 
+    def bounded(ratios: Array) -> Array:
+        return jnp.clip(ratios, -MOST_COVER, MOST_COVER) if config.scale == "demand" else ratios
+
     def features(observation: Observation) -> Float[Array, " features"]:
         at_locations, at_demands = scales(observation)
         parts: dict[Feature, list[Array]] = {
             "inventory": [
-                observation.on_hand / at_locations,
-                observation.pipeline / at_locations[:, None],
+                bounded(observation.on_hand / at_locations),
+                bounded(observation.pipeline / at_locations[:, None]),
             ],
-            "past_demand": [observation.past_demand / at_demands],
+            "past_demand": [bounded(observation.past_demand / at_demands)],
             "calendar": [observation.calendar],
             "costs": [
                 jnp.log1p(observation.holding_cost),

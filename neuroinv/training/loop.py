@@ -145,8 +145,9 @@ def run_segments(
     `on_segment` gets the number of updates done, the state and the metrics (arrays over seeds)
     after each. Raises InputError when no seed has a finite dev cost.
     """
-    step = int(np.max(state.train.step))
-    while step < config.steps and not np.all(state.stopped):
+    # Read through NumPy: reducing on the device would compile once more.
+    step = int(np.max(np.asarray(state.train.step)))
+    while step < config.steps and not np.all(np.asarray(state.stopped)):
         state, metrics = programs.segment(state)
         step += config.steps_between_dev
         host = {name: np.asarray(values) for name, values in metrics.items()}

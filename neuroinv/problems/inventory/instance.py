@@ -220,7 +220,7 @@ def _recorded(
     dated = np.stack([features[name] for name in config.calendar], axis=-1, dtype=np.float32)
     dated = dated[start + config.past_periods : stop]
     # The period after the last is never decided upon; its calendar only fills the array.
-    dated = np.concatenate([dated, dated[-1:]])
+    dated = np.concatenate([np.clip(dated,-2,2), dated[-1:]])
     calendar = np.broadcast_to(dated, (scenarios, *dated.shape))
     mean = _float32(np.abs(history).mean(axis=1))
     return Series(mean, _float32(recorded)), _float32(history), _float32(calendar)

@@ -1,0 +1,55 @@
+"""What every experiment here does: train named cells, resumably, and write one table with where and
+when it was made."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import jax
+import polars as pl
+
+from neuroinv.composition import compose
+from neuroinv.config import parse
+from neuroinv.experiment import Finished, train
+from neuroinv.training.records import read_facts
+
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+def run_cell(overrides: Iterable[str]) -> Finished:
+    """Train one cell, as the command line would with the same overrides; done before, it is read."""
+    given = [*overrides, *sys.argv[1:]]
+    finished = train(parse(compose([*given, f"results={RESULTS / 'runs'}", "logger=quiet"])))
+    print(f"  {finished.path.name}: {' '.join(given)}", flush=True)
+    return finished
+
+
+def seconds_of(finished: Finished) -> float:
+    """Seconds that a cell trained for, compilation apart."""
+    return round((read_facts(finished.path) or {})["train_seconds"], 1)
+
+
+def write_table(name: str, cells: Iterable[Any], row_of: Callable[[Any], dict[str, Any]]) -> None:
+    """Compute a row per cell, print the table, and write it to `results/NAME.csv` with its origin
+    in `results/NAME.json`."""
+    rows = [row_of(cell) for cell in cells]
+    table = pl.DataFrame(rows)
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, float_precision=4):
+        print(table)
+    table.write_csv(RESULTS / f"{name}.csv", float_precision=5)
+    origin = {
+        "command": f"python experiments/{Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}".strip(),
+        "date": datetime.date.today().isoformat(),
+        "device": jax.devices()[0].device_kind,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+    }
+    (RESULTS / f"{name}.json").write_text(json.dumps(origin, indent=2) + "\n")

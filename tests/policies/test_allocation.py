@@ -1,0 +1,106 @@
+"""Allocation: what leaves a location is on hand there, shared as it was wanted."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.special
+from examples import networks, sizes, warehouse_tree
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from neuroinv.policies.allocation import HOLD_LOGIT, proportional, softmax, whole_units
+from neuroinv.problems.inventory.network import locations, outgoing, sources
+
+HOLDS, SHIPS_ALL = warehouse_tree(), warehouse_tree(holds_stock=False)
+OFF = {
+    rule: {network: jax.jit(functools.partial(rule, network)) for network in (HOLDS, SHIPS_ALL)}
+    for rule in (proportional, softmax)
+}
+WAREHOUSE = 3  # after the three stores; its edges to them are listed first
+quantities = st.floats(0.015625, 1e5, width=32)
+stocks = st.floats(-1e3, 1e5, width=32)
+
+
+@settings(deadline=None, max_examples=100)
+@given(hnp.arrays(np.float32, 4, elements=quantities), hnp.arrays(np.float32, 4, elements=stocks))
+def test_proportional_ships_all_that_is_wanted_or_all_there_is(wanted, on_hand):
+    shipped = np.asarray(OFF[proportional][HOLDS](wanted, on_hand))
+    there = max(on_hand[WAREHOUSE], 0)
+    assert shipped[3] == wanted[3], "a supply has no limit"
+    assert shipped[:3].sum() == pytest.approx(min(there, wanted[:3].sum()), rel=1e-5)
+    share = shipped[:3] / wanted[:3]
+    np.testing.assert_allclose(share, share[0], rtol=1e-5)
+    if there >= wanted[:3].sum(dtype=np.float64) * (1 + 1e-6):
+        np.testing.assert_array_equal(shipped, wanted)
+
+
+@settings(deadline=None, max_examples=50)
+@given(hnp.arrays(np.float32, 4, elements=quantities), hnp.arrays(np.float32, 4, elements=stocks))
+def test_a_node_that_holds_nothing_ships_all_in_the_proportions_wanted(wanted, on_hand):
+    shipped = np.asarray(OFF[proportional][SHIPS_ALL](wanted, on_hand))
+    there = max(on_hand[WAREHOUSE], 0)
+    np.testing.assert_allclose(shipped[:3], there * wanted[:3] / wanted[:3].sum(), rtol=1e-5)
+    assert shipped[3] == wanted[3]
+
+
+@pytest.mark.parametrize("wanted", [0.0, 1e-13])
+def test_a_node_that_holds_nothing_ships_all_even_where_next_to_nothing_is_wanted(wanted):
+    on_hand = jnp.array([0.0, 0.0, 0.0, 12.0])
+    shipped = OFF[proportional][SHIPS_ALL](jnp.full(4, wanted), on_hand)
+    np.testing.assert_allclose(shipped[:3].sum(), 12, rtol=1e-5)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.sampled_from([HOLDS, SHIPS_ALL]),
+    hnp.arrays(np.float32, 4, elements=st.floats(-20, 20, width=32)),
+    hnp.arrays(np.float32, 4, elements=stocks),
+)
+def test_softmax_shares_stock_by_its_formula(network, logits, on_hand):
+    shipped = np.asarray(OFF[softmax][network](logits, on_hand))
+    keep = [HOLD_LOGIT] if network is HOLDS else []
+    shares = scipy.special.softmax(np.array([*logits[:3], *keep], np.float64))[:3]
+    expected = max(on_hand[WAREHOUSE], 0) * shares
+    np.testing.assert_allclose(shipped[:3], expected, rtol=1e-4, atol=1e-30)
+    assert shipped[3] == 0, "orders on a supply are set elsewhere"
+
+
+@settings(deadline=None, max_examples=8)  # each compiles its operations
+@given(networks(), st.data())
+def test_no_location_of_any_graph_ships_more_than_it_has(network, data):
+    location_count, _, edge_count = sizes(network)
+    elements = st.floats(0, 1e4, width=32)
+    wanted = data.draw(hnp.arrays(np.float32, edge_count, elements=elements))
+    on_hand = data.draw(hnp.arrays(np.float32, location_count, elements=stocks))
+    leaving, there = outgoing(network), np.maximum(on_hand, 0)
+    holds = np.array([network.nodes[node].holds_stock for node in locations(network)])
+    for rule in (proportional, softmax):
+        shipped = np.asarray(jax.jit(functools.partial(rule, network))(wanted, on_hand))
+        assert shipped.min() >= 0
+        assert np.all(leaving @ shipped <= there * (1 + 1e-5))
+        if rule is softmax:
+            emptied = ~holds & (leaving.sum(axis=1) > 0)
+            np.testing.assert_allclose((leaving @ shipped)[emptied], there[emptied], rtol=1e-5)
+
+
+@settings(deadline=None, max_examples=30)
+@given(hnp.arrays(np.float32, 4, elements=st.floats(0, 1000, width=32)))
+def test_whole_units_are_whole_and_never_more_than_could_be_shipped(orders):
+    whole = np.asarray(whole_units(HOLDS, jnp.asarray(orders)))
+    np.testing.assert_array_equal(whole, np.round(whole))
+    ships = sources(HOLDS) >= 0
+    assert np.all(whole[ships] <= orders[ships])
+    assert np.all(orders[ships] - whole[ships] < 1)
+    assert np.all(np.abs(orders - whole)[~ships] <= 0.5)
+
+
+def test_halves_from_supply_are_rounded_to_even():
+    halves = jnp.array([0.0, 0.0, 0.0, 2.5])
+    assert whole_units(HOLDS, halves)[3] == 2
+    assert whole_units(HOLDS, halves + 1)[3] == 4

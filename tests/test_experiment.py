@@ -1,0 +1,208 @@
+"""Whole runs: what they leave behind, that they are not repeated, and that a kill changes nothing."""
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import polars as pl
+import pytest
+from small_runs import SMALL, SMALL_NET, small_config
+
+from neuroinv.analysis.table import read_table
+from neuroinv.build import build
+from neuroinv.config import digest, parse
+from neuroinv.experiment import _state_like, evaluate, train
+from neuroinv.training import checkpoint
+from neuroinv.training.records import open_run, read_facts, read_metrics, run_path
+from neuroinv.types import InputError
+
+
+def test_a_run_directory_proves_itself(tmp_path):
+    config = small_config(tmp_path, "training.seeds=2", "seed=7")
+    finished = train(config)
+    facts = read_facts(finished.path)
+    assert facts["status"] == "complete"
+    assert facts["digest"] == digest(config) == finished.path.name.split("-")[-1]
+    assert facts["seeds"] == [7, 8]
+    assert facts["updates"] == 20
+    for name in ("versions", "device", "git_commit", "compile_seconds", "train_seconds"):
+        assert name in facts
+    assert facts["peak_memory_mib"] > 10
+    metrics = read_metrics(finished.path)
+    assert [record["step"] for record in metrics] == [5, 10, 15, 20]
+    assert all(len(record["dev_cost"]) == 2 for record in metrics)
+    for name in ("config.yaml", "table.json", "curves.svg", "curves.png"):
+        assert (finished.path / name).stat().st_size > 0
+    names = [row.name for row in finished.table.rows]
+    assert names == ["optimum", "best base-stock", "best capped base-stock", "mlp"]
+    assert finished.table == read_table(finished.path)
+
+
+def test_a_complete_run_is_not_run_again(tmp_path):
+    config = small_config(tmp_path, "policy=base_stock", net=False)
+    first = train(config)
+    written = (first.path / "run.json").stat().st_mtime_ns
+    again = train(config)
+    assert again.repeated
+    assert again.table == first.table
+    assert (first.path / "run.json").stat().st_mtime_ns == written
+
+
+def test_how_it_is_shown_and_kept_does_not_change_the_digest(tmp_path):
+    config = small_config(tmp_path)
+    other = small_config(tmp_path / "elsewhere", "logger=console")
+    assert digest(config) == digest(other)
+    assert digest(config) != digest(dataclasses.replace(config, seed=1))
+
+
+def test_a_failed_run_says_so_and_is_taken_up_again(tmp_path):
+    config = small_config(tmp_path)
+    with pytest.raises(RuntimeError), open_run(config):
+        raise RuntimeError("the disk is full")
+    facts = read_facts(run_path(config))
+    assert facts["status"] == "failed"
+    assert "the disk is full" in facts["error"]
+    assert read_facts(train(config).path)["launches"] == 2
+
+
+def test_two_processes_do_not_share_a_run(tmp_path):
+    config = small_config(tmp_path)
+    with open_run(config), pytest.raises(InputError, match="another process"), open_run(config):
+        pass
+
+
+def launch(results: Path) -> subprocess.Popen:
+    command = [sys.executable, "-m", "neuroinv.cli", "train", *SMALL, *SMALL_NET]
+    command += ["training.steps=300", "training.seeds=2", f"results={results}"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def test_killed_at_any_moment_the_same_command_ends_the_same_to_the_bit(tmp_path):
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    config = small_config(whole, "training.steps=300", "training.seeds=2")
+    undisturbed = train(config)
+    kills = 0
+    for lines in (1, 12, 30):  # metrics written when the kill comes: early, and in mid-run
+        process = launch(killed)
+        path = run_path(dataclasses.replace(config, results=str(killed)))
+        while process.poll() is None and len(read_metrics(path)) < lines:
+            time.sleep(0.002)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+    assert kills == 3
+    last = launch(killed)
+    assert last.wait() == 0, last.stderr.read()
+    like = _state_like(build(config))
+    states = [
+        checkpoint.restore(checkpoint.latest(where / "checkpoints"), like)
+        for where in (path, undisturbed.path)
+    ]
+    for a, b in zip(*(jax.tree.leaves(state.best_variables) for state in states), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (path / "table.json").read_bytes() == (undisturbed.path / "table.json").read_bytes()
+    without_time = [
+        [{k: v for k, v in record.items() if k != "seconds"} for record in read_metrics(where)]
+        for where in (path, undisturbed.path)
+    ]
+    assert without_time[0] == without_time[1]
+    assert read_facts(path)["launches"] == 4
+
+
+def test_evaluate_repeats_the_table_and_takes_overrides(tmp_path):
+    finished = train(small_config(tmp_path))
+    assert evaluate(finished.path) == finished.table
+
+    def more_periods(mapping: dict) -> dict:
+        mapping["training"]["test"]["periods"] = 60
+        return mapping
+
+    longer = evaluate(finished.path, more_periods)
+    assert longer.rows[-1].tested != finished.table.rows[-1].tested
+    assert read_table(finished.path) == finished.table
+
+
+def test_a_checkpoint_of_another_structure_is_one_sentence(tmp_path):
+    finished = train(small_config(tmp_path))
+
+    def wider(mapping: dict) -> dict:
+        mapping["policy"]["hidden"] = [8, 9]
+        return mapping
+
+    with pytest.raises(InputError, match=r"kernel_1.*another policy"):
+        evaluate(finished.path, wider)
+
+
+def test_evaluating_what_is_no_run_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="no run directory"):
+        evaluate(tmp_path)
+
+
+def sales_table(folder: Path) -> Path:
+    """Weekly sales of six series; one sells a thousand times as much as the least."""
+    generator = np.random.default_rng(0)
+    weeks = pl.date_range(pl.date(2020, 1, 7), pl.date(2022, 11, 29), "1w", eager=True)
+    rows = [
+        pl.DataFrame(
+            {
+                "date": weeks,
+                "item": f"item_{item}",
+                "location": f"store_{store}",
+                "quantity": generator.poisson(2.0 * 10**item, len(weeks)).astype(np.float64),
+            }
+        )
+        for item in range(3)
+        for store in range(2)
+    ]
+    pl.concat(rows).write_parquet(folder / "sales.parquet")
+    return folder / "sales.parquet"
+
+
+def test_real_sales_from_table_to_share_of_the_bound(tmp_path):
+    path = sales_table(tmp_path)
+    config = small_config(
+        tmp_path / "runs",
+        "experiment=real_one_store",
+        f"problem.demand.path={path}",
+        "problem.demand.columns={location: location, quantity: quantity}",
+        "problem.demand.train=[0,100]",
+        "problem.demand.dev=[80,125]",
+        "problem.demand.test=[105,150]",
+        "training.train={scenarios: null, periods: null, burn_in: 8}",
+        "training.dev={scenarios: null, periods: null, burn_in: 8}",
+        "training.test={scenarios: null, periods: null, burn_in: 8}",
+        "training.batch=6",
+        "training.seeds=1",
+        "training.steps=100",
+    )
+    table = train(config).table
+    bound, level, learned = table.rows
+    assert (bound.name, level.name, learned.name) == ("just_in_time", "base_stock", "mlp")
+    assert table.profit
+    assert 0 < level.value < bound.value
+    assert 0 < learned.value < bound.value
+
+
+def test_a_hindsight_policy_is_scored_without_training(tmp_path):
+    config = small_config(tmp_path, "policy=just_in_time", net=False)
+    finished = train(config)
+    learned = finished.table.rows[-1]
+    assert learned.name == "just_in_time"
+    assert learned.tested.estimate < 0.3 * finished.table.rows[0].exact
+
+
+def test_the_config_that_is_kept_is_the_config_that_ran(tmp_path):
+    import yaml
+
+    config = small_config(tmp_path, "problem.nodes.store.underage_cost=19")
+    finished = train(dataclasses.replace(config, policy=config.policy))
+    kept = parse(yaml.safe_load((finished.path / "config.yaml").read_text()))
+    assert kept == config
+    assert json.loads((finished.path / "run.json").read_text())["digest"] == digest(kept)

@@ -1,0 +1,236 @@
+"""Rollouts: gradients are those of the cost, the future is not seen, one program serves all."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from examples import (
+    central_differences,
+    example,
+    first,
+    one_store,
+    open_loop,
+    parameters,
+    period_costs,
+    replay,
+    serial_system,
+    sizes,
+    trajectory,
+    warehouse_tree,
+)
+
+from neuroinv.config import MLPConfig
+from neuroinv.policies.just_in_time import just_in_time
+from neuroinv.policies.mlp import mlp
+from neuroinv.policies.stock_levels import base_stock, capped_base_stock
+from neuroinv.problems.inventory.dynamics import Noise, inventory_problem
+from neuroinv.problems.inventory.network import Network
+from neuroinv.rollout import average_costs, average_weights, draw, greedy, simulate, total
+
+PERIODS = 8
+NETWORKS = {
+    "one store, lost": one_store(unmet_demand="lost"),
+    "one store, backlogged": one_store(),
+    "one store, profit": one_store(unmet_demand="lost", objective="profit"),
+    "serial": serial_system(),
+    "warehouse, lost": warehouse_tree(unmet_demand="lost"),
+}
+LEAD_TIMES = {1: [2], 3: [1, 3, 2], 4: [0, 2, 4, 1]}  # by number of edges; one of them is 0
+
+
+def scenario_of(network: Network):
+    edge_count = sizes(network)[2]
+    return first(example(network, PERIODS, lead_time=LEAD_TIMES[edge_count], past_periods=2))
+
+
+def assert_gradient_is_slope(value_and_gradient, point):
+    """Central differences with two steps agree where there is no kink between them."""
+    _, gradient = value_and_gradient(point)
+    cost = lambda at: value_and_gradient(at)[0]  # noqa: E731
+    wide, narrow = (central_differences(cost, point, step) for step in (1e-4, 1e-5))
+    scale = np.abs(narrow).max()
+    np.testing.assert_allclose(wide, narrow, atol=1e-6 * scale)
+    np.testing.assert_allclose(gradient, narrow, rtol=1e-6, atol=1e-7 * scale)
+    assert scale > 1e-2
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradient_in_orders_is_the_slope_of_the_cost(name):
+    network = NETWORKS[name]
+    with jax.enable_x64(True):
+        scenario = scenario_of(network)
+        problem, weights = inventory_problem(network), average_weights(PERIODS, 0)
+
+        def cost(orders):
+            return total(simulate(problem, open_loop(orders), *scenario, weights).costs)
+
+        # Small enough that no location runs out and large enough that customers wait at times.
+        orders = np.random.default_rng(3).uniform(0.5, 3.0, (PERIODS, sizes(network)[2]))
+        assert_gradient_is_slope(jax.jit(jax.value_and_grad(cost)), orders)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradient_in_cover_and_cap_is_the_slope_of_the_cost(name):
+    network = NETWORKS[name]
+    with jax.enable_x64(True):
+        scenario = scenario_of(network)
+        problem, weights = inventory_problem(network), average_weights(PERIODS, 2)
+        policy = capped_base_stock(network, 1.0, 1.5)
+
+        def cost(stacked):
+            act = greedy(policy, {"cover": stacked[0], "cap": stacked[1]})
+            return total(simulate(problem, act, *scenario, weights).costs)
+
+        point = np.random.default_rng(4).uniform(0.4, 1.2, (2, sizes(network)[0]))
+        assert_gradient_is_slope(jax.jit(jax.value_and_grad(cost)), point)
+
+
+def test_an_order_moves_every_cost_from_its_arrival_on_and_none_before():
+    network = one_store()  # backlogged: stock remembers every order for ever
+    scenario = first(example(network, PERIODS, lead_time=2))
+
+    def costs(orders):
+        return period_costs(trajectory(network, open_loop(orders), scenario).trajectory.outcome)
+
+    orders = jnp.asarray(np.random.default_rng(0).uniform(2, 8, (PERIODS, 1)))
+    slopes = np.asarray(jax.jacobian(costs)(orders))[:, :, 0]
+    bought, cost_period = np.arange(PERIODS), np.arange(PERIODS)[:, None]
+    moved = (cost_period >= bought + 2) | (cost_period == bought)  # procurement is paid at once
+    np.testing.assert_array_equal(slopes != 0, moved)
+
+
+def test_demand_of_every_period_moves_every_later_cost_through_what_is_observed():
+    network = NETWORKS["serial"]
+    scenario = scenario_of(network)
+    plenty = scenario.state._replace(on_hand=scenario.state.on_hand + 40.0)
+
+    def react(observation, noise, period):
+        seen = jnp.sum(observation.on_hand) + jnp.sum(observation.pipeline)
+        return jnp.array([3.0, 2.0, 1.0]) * jnp.exp(-seen / 100)
+
+    def costs(demand):
+        noise = scenario.noise._replace(demand=demand)
+        changed = scenario._replace(state=plenty, noise=noise)
+        return period_costs(trajectory(network, react, changed).trajectory.outcome)
+
+    # Without procurement and without the store, only stock upstream is left to carry the slope.
+    upstream = scenario.params._replace(
+        holding_cost=jnp.array([1.0, 0.5, 0.0]),
+        underage_cost=jnp.zeros(1),
+        procurement_cost=jnp.zeros(3),
+    )
+    scenario = scenario._replace(params=upstream)
+    slopes = np.asarray(jax.jit(jax.jacobian(costs))(scenario.noise.demand))[:, :, 0]
+    np.testing.assert_array_equal(slopes != 0, np.tri(PERIODS, k=-1, dtype=bool))
+
+
+def varied(variables):
+    """Variables far from their first values, so that a policy reacts to all it sees."""
+    leaves, structure = jax.tree.flatten(variables)
+    generator = np.random.default_rng(5)
+    moved = [
+        leaf + jnp.asarray(0.4 * generator.normal(size=leaf.shape), leaf.dtype) for leaf in leaves
+    ]
+    return jax.tree.unflatten(structure, moved)
+
+
+POLICIES = {
+    "base_stock": lambda network: base_stock(network, 0.9),
+    "capped_base_stock": lambda network: capped_base_stock(network, 0.9, 1.4),
+    "mlp": lambda network: mlp(
+        network,
+        MLPConfig(
+            "mlp",
+            (8, 8),
+            "tanh",
+            ("inventory", "past_demand", "calendar", "costs", "lead_times", "demand_scale"),
+        ),
+    ),
+    "mlp, softmax": lambda network: mlp(
+        network, MLPConfig("mlp", (8,), "tanh", ("inventory",), "none", "softmax")
+    ),
+}
+
+
+def actions_after_changes(network, policy):
+    """Actions of a scenario as it is, and with all noise from period t on changed, for every t."""
+    scenario = scenario_of(network)
+    calendar = jnp.asarray(np.random.default_rng(6).normal(size=(1 + PERIODS, 1)))
+    scenario = scenario._replace(
+        params=scenario.params._replace(calendar=calendar),
+        state=scenario.state._replace(calendar=calendar[0]),
+        noise=Noise(scenario.noise.demand, calendar[1:]),
+    )
+    seen = inventory_problem(network).observe(scenario.params, scenario.state)
+    variables = varied(policy.init(jax.random.key(0), seen))
+    run = jax.jit(
+        lambda noise: (
+            trajectory(
+                network, greedy(policy, variables), scenario._replace(noise=noise)
+            ).trajectory.action
+        )
+    )
+    changed = []
+    for period in range(PERIODS):
+        later = (jnp.arange(PERIODS) >= period)[:, None]
+        noise = jax.tree.map(lambda x, later=later: x + later * (1 + x**2), scenario.noise)
+        changed.append(np.asarray(run(noise)))
+    return np.asarray(run(scenario.noise)), changed
+
+
+@pytest.mark.parametrize("name", ["one store, lost", "serial", "warehouse, lost"])
+@pytest.mark.parametrize("kind", POLICIES)
+def test_what_is_not_yet_known_changes_no_action(kind, name):
+    network = NETWORKS[name]
+    actions, changed = actions_after_changes(network, POLICIES[kind](network))
+    for period, others in enumerate(changed):
+        np.testing.assert_array_equal(others[: period + 1], actions[: period + 1])
+    assert any(np.any(others != actions) for others in changed), "what is known must matter"
+
+
+@pytest.mark.parametrize("name", ["one store, lost", "warehouse, lost"])
+def test_hindsight_acts_on_what_is_not_yet_known(name):
+    network = NETWORKS[name]
+    actions, changed = actions_after_changes(network, just_in_time(network))
+    assert any(
+        np.any(others[: period + 1] != actions[: period + 1])
+        for period, others in enumerate(changed)
+    )
+
+
+def test_one_program_serves_all_lead_times_costs_and_demands():
+    network = NETWORKS["warehouse, lost"]
+    program = jax.jit(functools.partial(replay, network))
+    orders = jnp.ones((2, PERIODS, 4))
+    for lead_time in range(5):
+        scenarios = example(network, PERIODS, scenarios=2, seed=lead_time, lead_time=lead_time)
+        program(scenarios, orders)
+    assert program._cache_size() == 1
+
+
+def test_weights_average_over_what_follows_the_burn_in():
+    np.testing.assert_allclose(average_weights(5, 2), [0, 0, 1 / 3, 1 / 3, 1 / 3], rtol=1e-6)
+    network = NETWORKS["one store, profit"]
+    scenarios = example(network, PERIODS, scenarios=3)
+    act = greedy(base_stock(network, 1.0), {"cover": jnp.full(1, 0.5)})
+    costs = average_costs(inventory_problem(network), act, scenarios, burn_in=3)
+    for index in range(3):
+        one = jax.tree.map(lambda leaf, index=index: leaf[index], scenarios)
+        by_period = period_costs(trajectory(network, act, one).trajectory.outcome)
+        assert total(costs)[index] == pytest.approx(float(by_period[3:].mean()), rel=1e-5)
+
+
+def test_drawn_scenarios_depend_on_the_key_and_differ_from_each_other():
+    network = NETWORKS["serial"]
+    problem = inventory_problem(network)
+    params = parameters(network, scenarios=4)
+    demands = [
+        np.asarray(draw(problem, params, jax.random.key(key), 6).noise.demand) for key in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(demands[0], demands[1])
+    assert np.all(demands[0] != demands[2])
+    assert len(np.unique(demands[0])) == demands[0].size

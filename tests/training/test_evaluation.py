@@ -1,0 +1,128 @@
+"""Streamed scores: those of a plain rollout, in memory that does not grow, on the same paths."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from examples import one_store, parameters, problem_config, warehouse_tree
+
+from neuroinv.policies.stock_levels import base_stock
+from neuroinv.problems.inventory.dynamics import inventory_problem
+from neuroinv.problems.inventory.instance import build_instance, draw_parameters
+from neuroinv.rollout import average_costs, greedy, total
+from neuroinv.training.evaluation import streamed_average_costs
+from neuroinv.types import Scenarios
+
+KEY = jax.random.key(5)
+SCENARIOS = 400
+TREE = warehouse_tree(2, unmet_demand="lost")
+
+
+def tree_policy(cover=0.7):
+    return greedy(base_stock(TREE, 1.0), {"cover": jnp.full(3, cover)})
+
+
+@functools.partial(jax.jit, static_argnames=("periods", "burn_in", "block"))
+def streamed(params, cover, periods, burn_in, block):
+    act, problem = tree_policy(cover), inventory_problem(TREE)
+    return streamed_average_costs(problem, act, params, KEY, periods, burn_in, block)
+
+
+def alike():
+    """Parameters of scenarios that differ in their demand alone."""
+    one = parameters(TREE, scenarios=1)
+    return jax.tree.map(lambda leaf: jnp.repeat(leaf, SCENARIOS, axis=0), one)
+
+
+def noise_in_blocks(problem, params, key, periods, block):
+    """The noise of one scenario as the stream draws it, kept whole."""
+    blocks = jnp.arange(-(-periods // block))
+    noise = jax.vmap(
+        lambda index: problem.exogenous(params, jax.random.fold_in(key, index), block)
+    )(blocks)
+    return jax.tree.map(lambda x: jnp.concatenate(x)[:periods], noise)
+
+
+def test_a_stream_scores_as_one_rollout_over_the_same_noise():
+    periods, burn_in = 35, 13  # both end within a block
+    params, problem = parameters(TREE, scenarios=3), inventory_problem(TREE)
+    keys = jax.vmap(jax.random.split)(jax.random.split(KEY, 3))
+
+    @jax.jit
+    def whole(params):
+        states = jax.vmap(problem.init)(params, keys[:, 0])
+        noise = jax.vmap(lambda one, key: noise_in_blocks(problem, one, key, periods, 10))(
+            params, keys[:, 1]
+        )
+        return average_costs(problem, tree_policy(), Scenarios(params, states, noise), burn_in)
+
+    by_stream = streamed(params, 0.7, periods, burn_in, 10)
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-5), by_stream, whole(params))
+    assert float(jnp.ptp(total(by_stream))) > 0
+
+
+def test_block_length_changes_no_score_where_nothing_is_random():
+    params = parameters(TREE, scenarios=2, initial_inventory=1.0)
+    certain = params.demand._replace(std=jnp.zeros_like(params.demand.std))
+    params = params._replace(demand=certain)
+    scores = [total(streamed(params, 0.7, 24, 5, block)) for block in (24, 7)]
+    np.testing.assert_allclose(scores[1], scores[0], rtol=1e-5)
+
+
+def test_block_length_changes_the_paths_but_not_their_distribution():
+    params = alike()
+    short, long = (np.asarray(total(streamed(params, 0.7, 60, 20, block))) for block in (10, 60))
+    assert not np.array_equal(short, long)
+    error = np.sqrt((short.var() + long.var()) / SCENARIOS)
+    assert abs(short.mean() - long.mean()) < 4.5 * error
+    assert short.std() == pytest.approx(long.std(), rel=4.5 / np.sqrt(SCENARIOS))
+
+
+def test_every_block_brings_new_demand():
+    params = alike()
+    # Were all blocks alike, the average over many would vary as much as the average over one.
+    spread = [np.std(total(streamed(params, 0.7, periods, 20, 10))) for periods in (60, 480)]
+    assert spread[1] < 0.6 * spread[0]
+
+
+def test_all_policies_are_scored_on_the_same_paths():
+    params = alike()
+    little, more = (total(streamed(params, cover, 60, 20, 10)) for cover in (0.7, 0.71))
+    assert np.corrcoef(little, more)[0, 1] > 0.999
+    np.testing.assert_array_equal(little, total(streamed(params, 0.7, 60, 20, 10)))
+
+
+def test_memory_does_not_grow_with_the_number_of_periods():
+    params = alike()
+
+    def temporary_bytes(periods):
+        program = streamed.lower(params, 0.7, periods, 0, 100).compile()
+        return program.memory_analysis().temp_size_in_bytes
+
+    # A plain rollout would need ten times as much; alignment moves some hundred bytes.
+    assert temporary_bytes(5000) < 1.01 * temporary_bytes(500)
+
+
+def test_base_stock_28_scores_what_the_markov_chain_says():
+    config = problem_config(
+        nodes={
+            "supplier": {"kind": "supply"},
+            "store": {"kind": "demand", "holding_cost": 1.0, "underage_cost": 9.0},
+        },
+        edges={"delivery": {"source": "supplier", "destination": "store", "lead_time": 4}},
+    )
+    network, scenarios = one_store(4, unmet_demand="lost"), 96
+    params = draw_parameters(build_instance(config), "test", scenarios)
+    level = 28.0
+    cover = jnp.full(1, np.log(np.expm1(level / (5 * 5.0))))
+    act = greedy(base_stock(network, 1.0), {"cover": cover})
+    problem = inventory_problem(network)
+    program = jax.jit(lambda: total(streamed_average_costs(problem, act, params, KEY, 3000, 200)))
+    scores = np.asarray(program(), np.float64)
+    error = scores.std(ddof=1) / np.sqrt(scenarios)
+    assert abs(scores.mean() - 7.2709) < 4 * error
+    assert error < 0.02, "too wide to tell a wrong simulator"
