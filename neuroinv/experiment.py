@@ -34,6 +34,7 @@ from neuroinv.training.records import (
     write_atomically,
 )
 from neuroinv.training.seeds import map_seeds
+from neuroinv.training.tensorboard import check_tensorboard, tensorboard
 from neuroinv.types import HindsightPolicy, InputError, Policy
 
 
@@ -72,6 +73,7 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
     if facts and facts["status"] == "complete":
         return Finished(path, read_table(path), True)
     listen(Event("reading the problem"))
+    check_tensorboard(config.logger.tensorboard)
     experiment = build(config)
     compared = []
     for policy in config.comparisons:
@@ -171,12 +173,15 @@ def _optimise(
         if bound:
             shown["gap"] = best / bound - 1
         listen(Event("training", step, shown))
+        write_events(step, metrics)
         if now - saved >= config.checkpoint_seconds:
             checkpoint.save(run.checkpoints, step, state)
             run.write_facts(train_seconds=seconds_before + now - began)
             saved = time.perf_counter()
 
-    state = run_segments(programs, state, config, on_segment)
+    wanted = experiment.config.logger.tensorboard
+    with tensorboard(run.path / "tensorboard", wanted, step) as write_events:
+        state = run_segments(programs, state, config, on_segment)
     checkpoint.save(run.checkpoints, int(np.max(np.asarray(state.train.step))), state)
     run.write_facts(train_seconds=seconds_before + time.perf_counter() - began)
     return state

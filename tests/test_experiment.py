@@ -206,3 +206,11 @@ def test_the_config_that_is_kept_is_the_config_that_ran(tmp_path):
     kept = parse(yaml.safe_load((finished.path / "config.yaml").read_text()))
     assert kept == config
     assert json.loads((finished.path / "run.json").read_text())["digest"] == digest(kept)
+
+
+def test_tensorboard_events_are_written_where_asked_for(tmp_path, monkeypatch):
+    finished = train(small_config(tmp_path / "with", "logger=tensorboard"))
+    assert list((finished.path / "tensorboard").glob("events*"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"tensorboardX is not installed"):
+        train(small_config(tmp_path / "without", "logger=tensorboard"))

@@ -97,7 +97,7 @@ def test_an_order_moves_every_cost_from_its_arrival_on_and_none_before():
         return period_costs(trajectory(network, open_loop(orders), scenario).trajectory.outcome)
 
     orders = jnp.asarray(np.random.default_rng(0).uniform(2, 8, (PERIODS, 1)))
-    slopes = np.asarray(jax.jacobian(costs)(orders))[:, :, 0]
+    slopes = np.asarray(jax.jit(jax.jacobian(costs))(orders))[:, :, 0]
     bought, cost_period = np.arange(PERIODS), np.arange(PERIODS)[:, None]
     moved = (cost_period >= bought + 2) | (cost_period == bought)  # procurement is paid at once
     np.testing.assert_array_equal(slopes != 0, moved)
@@ -166,7 +166,7 @@ def actions_after_changes(network, policy):
         noise=Noise(scenario.noise.demand, calendar[1:]),
     )
     seen = inventory_problem(network).observe(scenario.params, scenario.state)
-    variables = varied(policy.init(jax.random.key(0), seen))
+    variables = varied(jax.jit(policy.init)(jax.random.key(0), seen))
     run = jax.jit(
         lambda noise: (
             trajectory(
@@ -182,7 +182,7 @@ def actions_after_changes(network, policy):
     return np.asarray(run(scenario.noise)), changed
 
 
-@pytest.mark.parametrize("name", ["one store, lost", "serial", "warehouse, lost"])
+@pytest.mark.parametrize("name", ["serial", "warehouse, lost"])
 @pytest.mark.parametrize("kind", POLICIES)
 def test_what_is_not_yet_known_changes_no_action(kind, name):
     network = NETWORKS[name]
@@ -217,20 +217,20 @@ def test_weights_average_over_what_follows_the_burn_in():
     network = NETWORKS["one store, profit"]
     scenarios = example(network, PERIODS, scenarios=3)
     act = greedy(base_stock(network, 1.0), {"cover": jnp.full(1, 0.5)})
-    costs = average_costs(inventory_problem(network), act, scenarios, burn_in=3)
+    problem = inventory_problem(network)
+    costs = jax.jit(lambda given: average_costs(problem, act, given, burn_in=3))(scenarios)
+    run = jax.jit(lambda one: period_costs(trajectory(network, act, one).trajectory.outcome))
     for index in range(3):
         one = jax.tree.map(lambda leaf, index=index: leaf[index], scenarios)
-        by_period = period_costs(trajectory(network, act, one).trajectory.outcome)
-        assert total(costs)[index] == pytest.approx(float(by_period[3:].mean()), rel=1e-5)
+        assert total(costs)[index] == pytest.approx(float(run(one)[3:].mean()), rel=1e-5)
 
 
 def test_drawn_scenarios_depend_on_the_key_and_differ_from_each_other():
     network = NETWORKS["serial"]
     problem = inventory_problem(network)
     params = parameters(network, scenarios=4)
-    demands = [
-        np.asarray(draw(problem, params, jax.random.key(key), 6).noise.demand) for key in (0, 0, 1)
-    ]
+    drawn = jax.jit(lambda key: draw(problem, params, key, 6).noise.demand)
+    demands = [np.asarray(drawn(jax.random.key(key))) for key in (0, 0, 1)]
     np.testing.assert_array_equal(demands[0], demands[1])
     assert np.all(demands[0] != demands[2])
     assert len(np.unique(demands[0])) == demands[0].size

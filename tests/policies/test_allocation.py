@@ -80,8 +80,9 @@ def test_no_location_of_any_graph_ships_more_than_it_has(network, data):
     on_hand = data.draw(hnp.arrays(np.float32, location_count, elements=stocks))
     leaving, there = outgoing(network), np.maximum(on_hand, 0)
     holds = np.array([network.nodes[node].holds_stock for node in locations(network)])
-    for rule in (proportional, softmax):
-        shipped = np.asarray(jax.jit(functools.partial(rule, network))(wanted, on_hand))
+    both = jax.jit(lambda *given: [rule(network, *given) for rule in (proportional, softmax)])
+    for rule, orders in zip((proportional, softmax), both(wanted, on_hand), strict=True):
+        shipped = np.asarray(orders)
         assert shipped.min() >= 0
         assert np.all(leaving @ shipped <= there * (1 + 1e-5))
         if rule is softmax:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from examples import one_store, parameters, problem_config, warehouse_tree
+from examples import one_store, problem_config
 
 from neuroinv.policies.stock_levels import base_stock
 from neuroinv.problems.inventory.dynamics import inventory_problem
@@ -18,24 +18,33 @@ from neuroinv.training.evaluation import streamed_average_costs
 from neuroinv.types import Scenarios
 
 KEY = jax.random.key(5)
-SCENARIOS = 400
-TREE = warehouse_tree(2, unmet_demand="lost")
+SCENARIOS = 128
+NETWORK = one_store(4, unmet_demand="lost")
+STORE = {"kind": "demand", "holding_cost": 1.0, "underage_cost": 9.0}
+LEAD_TIME, MEAN = 4, 5.0
+CONFIG = problem_config(
+    nodes={"supplier": {"kind": "supply"}, "store": STORE},
+    edges={"road": {"source": "supplier", "destination": "store", "lead_time": LEAD_TIME}},
+    demand={"distribution": "poisson", "mean": MEAN},
+)
 
 
-def tree_policy(cover=0.7):
-    return greedy(base_stock(TREE, 1.0), {"cover": jnp.full(3, cover)})
+def alike(scenarios=SCENARIOS):
+    """Parameters of scenarios that differ in nothing but what they draw."""
+    return draw_parameters(build_instance(CONFIG), "test", scenarios)
+
+
+def up_to(level):
+    """The policy that orders up to a level."""
+    cover = level / (MEAN * (LEAD_TIME + 1))
+    variables = {"cover": jnp.log(jnp.expm1(cover)) * jnp.ones(1)}
+    return greedy(base_stock(NETWORK, 1.0), variables)
 
 
 @functools.partial(jax.jit, static_argnames=("periods", "burn_in", "block"))
-def streamed(params, cover, periods, burn_in, block):
-    act, problem = tree_policy(cover), inventory_problem(TREE)
-    return streamed_average_costs(problem, act, params, KEY, periods, burn_in, block)
-
-
-def alike():
-    """Parameters of scenarios that differ in their demand alone."""
-    one = parameters(TREE, scenarios=1)
-    return jax.tree.map(lambda leaf: jnp.repeat(leaf, SCENARIOS, axis=0), one)
+def streamed(params, level, periods, burn_in, block):
+    problem = inventory_problem(NETWORK)
+    return streamed_average_costs(problem, up_to(level), params, KEY, periods, burn_in, block)
 
 
 def noise_in_blocks(problem, params, key, periods, block):
@@ -49,7 +58,7 @@ def noise_in_blocks(problem, params, key, periods, block):
 
 def test_a_stream_scores_as_one_rollout_over_the_same_noise():
     periods, burn_in = 35, 13  # both end within a block
-    params, problem = parameters(TREE, scenarios=3), inventory_problem(TREE)
+    params, problem = alike(3), inventory_problem(NETWORK)
     keys = jax.vmap(jax.random.split)(jax.random.split(KEY, 3))
 
     @jax.jit
@@ -58,24 +67,24 @@ def test_a_stream_scores_as_one_rollout_over_the_same_noise():
         noise = jax.vmap(lambda one, key: noise_in_blocks(problem, one, key, periods, 10))(
             params, keys[:, 1]
         )
-        return average_costs(problem, tree_policy(), Scenarios(params, states, noise), burn_in)
+        return average_costs(problem, up_to(26.0), Scenarios(params, states, noise), burn_in)
 
-    by_stream = streamed(params, 0.7, periods, burn_in, 10)
+    by_stream = streamed(params, 26.0, periods, burn_in, 10)
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-5), by_stream, whole(params))
     assert float(jnp.ptp(total(by_stream))) > 0
 
 
 def test_block_length_changes_no_score_where_nothing_is_random():
-    params = parameters(TREE, scenarios=2, initial_inventory=1.0)
-    certain = params.demand._replace(std=jnp.zeros_like(params.demand.std))
-    params = params._replace(demand=certain)
-    scores = [total(streamed(params, 0.7, 24, 5, block)) for block in (24, 7)]
+    params = alike(2)._replace(initial_inventory=jnp.ones((2, 2)))
+    always_five = jnp.broadcast_to(jnp.arange(8.0) >= 5, (2, 1, 8)).astype(float)
+    params = params._replace(demand=params.demand._replace(cumulative=always_five))
+    scores = [total(streamed(params, 26.0, 24, 5, block)) for block in (24, 7)]
     np.testing.assert_allclose(scores[1], scores[0], rtol=1e-5)
 
 
 def test_block_length_changes_the_paths_but_not_their_distribution():
     params = alike()
-    short, long = (np.asarray(total(streamed(params, 0.7, 60, 20, block))) for block in (10, 60))
+    short, long = (np.asarray(total(streamed(params, 26.0, 60, 20, block))) for block in (10, 60))
     assert not np.array_equal(short, long)
     error = np.sqrt((short.var() + long.var()) / SCENARIOS)
     assert abs(short.mean() - long.mean()) < 4.5 * error
@@ -85,22 +94,22 @@ def test_block_length_changes_the_paths_but_not_their_distribution():
 def test_every_block_brings_new_demand():
     params = alike()
     # Were all blocks alike, the average over many would vary as much as the average over one.
-    spread = [np.std(total(streamed(params, 0.7, periods, 20, 10))) for periods in (60, 480)]
+    spread = [np.std(total(streamed(params, 26.0, periods, 20, 10))) for periods in (60, 480)]
     assert spread[1] < 0.6 * spread[0]
 
 
 def test_all_policies_are_scored_on_the_same_paths():
     params = alike()
-    little, more = (total(streamed(params, cover, 60, 20, 10)) for cover in (0.7, 0.71))
+    little, more = (total(streamed(params, level, 60, 20, 10)) for level in (26.0, 26.1))
     assert np.corrcoef(little, more)[0, 1] > 0.999
-    np.testing.assert_array_equal(little, total(streamed(params, 0.7, 60, 20, 10)))
+    np.testing.assert_array_equal(little, total(streamed(params, 26.0, 60, 20, 10)))
 
 
 def test_memory_does_not_grow_with_the_number_of_periods():
     params = alike()
 
     def temporary_bytes(periods):
-        program = streamed.lower(params, 0.7, periods, 0, 100).compile()
+        program = streamed.lower(params, 26.0, periods, 0, 100).compile()
         return program.memory_analysis().temp_size_in_bytes
 
     # A plain rollout would need ten times as much; alignment moves some hundred bytes.
@@ -108,21 +117,7 @@ def test_memory_does_not_grow_with_the_number_of_periods():
 
 
 def test_base_stock_28_scores_what_the_markov_chain_says():
-    config = problem_config(
-        nodes={
-            "supplier": {"kind": "supply"},
-            "store": {"kind": "demand", "holding_cost": 1.0, "underage_cost": 9.0},
-        },
-        edges={"delivery": {"source": "supplier", "destination": "store", "lead_time": 4}},
-    )
-    network, scenarios = one_store(4, unmet_demand="lost"), 96
-    params = draw_parameters(build_instance(config), "test", scenarios)
-    level = 28.0
-    cover = jnp.full(1, np.log(np.expm1(level / (5 * 5.0))))
-    act = greedy(base_stock(network, 1.0), {"cover": cover})
-    problem = inventory_problem(network)
-    program = jax.jit(lambda: total(streamed_average_costs(problem, act, params, KEY, 3000, 200)))
-    scores = np.asarray(program(), np.float64)
-    error = scores.std(ddof=1) / np.sqrt(scenarios)
+    scores = np.asarray(total(streamed(alike(), 28.0, 3000, 200, 100)), np.float64)
+    error = scores.std(ddof=1) / np.sqrt(SCENARIOS)
     assert abs(scores.mean() - 7.2709) < 4 * error
     assert error < 0.02, "too wide to tell a wrong simulator"

@@ -37,7 +37,7 @@ from neuroinv.problems.inventory.tables import (
 from neuroinv.types import InputError
 
 Split = Literal["train", "dev", "test"]
-DAYS_A_MONTH = 30.0  # calendar features are read in months, so that they are near one
+DAYS_A_YEAR = 365.0  # in smaller units a network learns the shocks of single weeks by heart
 
 
 class Instance(NamedTuple):
@@ -216,11 +216,11 @@ def _recorded(
     sales = _sales_by_scenario(instance)[:scenarios, start:stop]
     history, recorded = np.split(sales, [config.past_periods], axis=1)
     assert instance.table is not None
-    features = {"days_from_christmas": days_from_christmas(instance.table.dates) / DAYS_A_MONTH}
+    features = {"days_from_christmas": days_from_christmas(instance.table.dates) / DAYS_A_YEAR}
     dated = np.stack([features[name] for name in config.calendar], axis=-1, dtype=np.float32)
     dated = dated[start + config.past_periods : stop]
     # The period after the last is never decided upon; its calendar only fills the array.
-    dated = np.concatenate([np.clip(dated,-2,2), dated[-1:]])
+    dated = np.concatenate([dated, dated[-1:]])
     calendar = np.broadcast_to(dated, (scenarios, *dated.shape))
     mean = _float32(np.abs(history).mean(axis=1))
     return Series(mean, _float32(recorded)), _float32(history), _float32(calendar)

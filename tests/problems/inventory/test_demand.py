@@ -12,7 +12,7 @@ from examples import problem_config
 from neuroinv.problems.inventory.demand import Discrete, Normal, Series
 from neuroinv.problems.inventory.instance import build_instance, draw_parameters
 
-DRAWS = 100_000
+DRAWS = 40_000
 ERRORS = 5.0  # standard errors that a seeded estimate may be off
 KEY = jax.random.key(11)
 STORES = {"supplier": {"kind": "supply"}, "store": {"kind": "demand", "count": 3}}

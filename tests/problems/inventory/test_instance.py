@@ -251,10 +251,16 @@ def test_recorded_sales_are_history_then_demand_and_keep_their_parameters(tmp_pa
         np.testing.assert_array_equal(params.demand.recorded, sold[:, PAST:])
         np.testing.assert_allclose(params.demand.mean, sold[:, :PAST].mean(axis=1), rtol=1e-6)
         assert params.calendar.shape == (count, stop - start - PAST + 1, 1)
-        # The first calendar entry is that of the first period to be decided upon.
-        day = datetime.date(2020, 1, 7) + datetime.timedelta(7 * (start + PAST))
-        christmas = min((day - datetime.date(y, 12, 25) for y in (2019, 2020)), key=abs)
-        np.testing.assert_allclose(params.calendar[:, 0, 0], christmas.days / 30, rtol=1e-6)
+        # Entry by entry the days from the nearest Christmas, from the first period decided upon.
+        weeks = start + PAST + np.arange(stop - start - PAST)
+        dates = [datetime.date(2020, 1, 7) + datetime.timedelta(7 * int(week)) for week in weeks]
+        to_christmas = [
+            [(day - datetime.date(y, 12, 25)).days for y in (2019, 2020)] for day in dates
+        ]
+        days = np.array([min(distances, key=abs) for distances in to_christmas])
+        seen = np.asarray(params.calendar)[:, :-1, 0]
+        np.testing.assert_allclose(seen * days[0], np.outer(seen[:, 0], days), rtol=1e-5)
+        assert np.all(seen * days > 0)
         costs.append(np.asarray(params.underage_cost))
         few = draw_parameters(instance, split, 3)
         jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b[:3]), few, params)

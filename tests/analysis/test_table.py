@@ -1,0 +1,48 @@
+"""The table: what a gap is measured against."""
+
+import pytest
+
+from neuroinv.analysis.statistics import Interval
+from neuroinv.analysis.table import Row, Table, read_table, to_json
+from neuroinv.types import InputError
+
+
+def simulated(value: float) -> Interval:
+    return Interval(value, value, value)
+
+
+OPTIMUM = Row("optimum", "", 10.0, simulated(10.2))
+
+
+def table(learned: Row, profit: bool = False, bound: str | None = "optimum") -> Table:
+    return Table("title", "mlp", profit, bound, (OPTIMUM, learned))
+
+
+def test_exact_values_are_compared_exactly():
+    learned = Row("mlp", "", 10.1, simulated(11.0))
+    assert table(learned).gap(learned) == pytest.approx(0.01)
+
+
+def test_simulated_values_are_compared_on_the_same_paths():
+    learned = Row("mlp", "", None, simulated(10.3))
+    assert table(learned).gap(learned) == pytest.approx(0.01)
+
+
+def test_a_profit_below_the_bound_is_a_positive_gap():
+    learned = Row("mlp", "", None, simulated(9.2))
+    assert table(learned, profit=True).gap(learned) == pytest.approx(0.1)
+
+
+def test_without_a_bound_there_is_no_gap():
+    assert table(OPTIMUM, bound=None).gap(OPTIMUM) is None
+
+
+def test_a_table_survives_its_file(tmp_path):
+    whole = table(Row("mlp", "S=3", None, Interval(1.0, 0.5, 1.5)))
+    (tmp_path / "table.json").write_text(to_json(whole))
+    assert read_table(tmp_path) == whole
+
+
+def test_a_run_without_a_table_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"no table\.json"):
+        read_table(tmp_path)
