@@ -21,9 +21,7 @@ BACKLOGGED = (
 
 
 @pytest.mark.parametrize(("lead_time", "underage_cost"), [(1, 4), (4, 39)])
-def test_a_base_stock_level_is_fitted_to_the_newsvendor_optimum(
-    tmp_path, lead_time, underage_cost
-):
+def test_a_base_stock_level_is_fitted_to_the_newsvendor_optimum(tmp_path, lead_time, underage_cost):
     config = small_config(
         tmp_path,
         *BACKLOGGED,
