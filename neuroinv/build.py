@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+from jaxtyping import PyTree
 
 from neuroinv.algorithms.hdpo import hdpo
 from neuroinv.config import (
@@ -17,6 +19,7 @@ from neuroinv.config import (
     SplitConfig,
 )
 from neuroinv.keys import Branch, branch
+from neuroinv.policies.allocation import whole_units
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.policies.mlp import mlp
 from neuroinv.policies.stock_levels import base_stock, capped_base_stock
@@ -72,7 +75,13 @@ def build(config: Config) -> Experiment:
     algorithm = None
     if isinstance(policy, Policy):
         example = _example_observation(problem, dev.params)
-        algorithm = hdpo(problem, policy, example, config.algorithm, training.steps, train.burn_in)
+        trained = hdpo(problem, policy, example, config.algorithm, training.steps, train.burn_in)
+
+        def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
+            decide = trained.act(variables)
+            return lambda observation: as_scored(config, instance, decide(observation))
+
+        algorithm = trained._replace(act=act)
     return Experiment(config, instance, problem, policy, algorithm, train, dev, test)
 
 
@@ -87,6 +96,11 @@ def build_policy(network: Network, config: PolicyConfig) -> Policy | HindsightPo
             return mlp(network, config)
         case JustInTimeConfig():
             return just_in_time(network)
+
+
+def as_scored(config: Config, instance: Instance, orders: PyTree) -> PyTree:
+    """Orders as they count on dev and test scenarios: in whole units where the problem says so."""
+    return whole_units(instance.network, orders) if config.problem.whole_units else orders
 
 
 def dev_scenarios(experiment: Experiment) -> Scenarios:

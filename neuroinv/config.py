@@ -269,7 +269,7 @@ class ProblemConfig:
     """Initial stock of demand nodes, on hand and in each pipeline position, is drawn between
     these multiples of mean demand."""
     whole_units: bool = False
-    """Orders are rounded to whole units when a policy is scored; training stays continuous."""
+    """Orders are rounded to whole units on dev and test scenarios; training stays continuous."""
     seed: int = 0
     """Root of the instance, dev and test branches of the key tree."""
 

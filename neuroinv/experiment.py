@@ -17,10 +17,9 @@ from jaxtyping import Array, Float64, PyTree
 from neuroinv.analysis.figures import learning_curves
 from neuroinv.analysis.statistics import Interval, bootstrap
 from neuroinv.analysis.table import Row, Table, read_table, to_json
-from neuroinv.build import Experiment, build, dev_scenarios
+from neuroinv.build import Experiment, as_scored, build, dev_scenarios
 from neuroinv.config import Config, SeriesDemand, parse
 from neuroinv.keys import Branch, branch
-from neuroinv.policies.allocation import whole_units
 from neuroinv.references import Reference, exact_cost, fitted_level, references
 from neuroinv.rollout import Act, greedy, total
 from neuroinv.training import checkpoint
@@ -243,18 +242,15 @@ def _test_costs_of_seeds(
 
 def _test_cost(experiment: Experiment, act: Act, hindsight: bool) -> Array:
     """Average cost per period over the test scenarios."""
-    config, network = experiment.config, experiment.instance.network
-    test = experiment.test
-    if config.problem.whole_units:
-        inner = act
+    config, test = experiment.config, experiment.test
 
-        def act(observation, noise, period):
-            return whole_units(network, inner(observation, noise, period))
+    def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
+        return as_scored(config, experiment.instance, act(observation, noise, period))
 
     whole = hindsight or isinstance(config.problem.demand, SeriesDemand)
     block = test.periods if whole else min(BLOCK, test.periods)
     key = branch(jax.random.key(config.problem.seed), Branch.TEST)
     costs = streamed_average_costs(
-        experiment.problem, act, test.params, key, test.periods, test.burn_in, block
+        experiment.problem, scored, test.params, key, test.periods, test.burn_in, block
     )
     return jnp.mean(total(costs))

@@ -1,4 +1,4 @@
-"""Compiled programs are kept for the length of a test session, because many tests run the same one."""
+"""Compiled programs are kept between tests, because many run the same one."""
 
 import os
 import tempfile

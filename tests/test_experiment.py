@@ -1,4 +1,4 @@
-"""Whole runs: what they leave behind, that they are not repeated, and that a kill changes nothing."""
+"""Whole runs: what they leave, that they are not repeated, and that a kill changes nothing."""
 
 import dataclasses
 import json

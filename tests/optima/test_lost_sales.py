@@ -146,7 +146,7 @@ def test_without_lead_time_every_optimum_is_the_newsvendor(demand):
 def test_optimum_is_the_cheapest_of_all_policies_of_a_tiny_store():
     demand = np.array([0.3, 0.3, 0.4])
     cheapest = min(
-        policy_cost(demand, 1, 1.0, 3.0, table_order(np.array(orders + (0, 0))))
+        policy_cost(demand, 1, 1.0, 3.0, table_order(np.array((*orders, 0, 0))))
         for orders in product(range(3), repeat=4)
     )
     assert lost_sales_optimum(demand, 1, 1.0, 3.0).cost == pytest.approx(cheapest, abs=1e-8)
