@@ -24,7 +24,7 @@ RESULTS = Path(__file__).parent.parent / "results"
 
 
 def run_cell(overrides: Iterable[str]) -> Finished:
-    """Train one cell, as the command line would with the same overrides; done before, it is read."""
+    """Train one cell as the command line would with these overrides; done before, it is read."""
     given = [*overrides, *sys.argv[1:]]
     finished = train(parse(compose([*given, f"results={RESULTS / 'runs'}", "logger=quiet"])))
     print(f"  {finished.path.name}: {' '.join(given)}", flush=True)

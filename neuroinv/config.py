@@ -456,7 +456,7 @@ def to_mapping(config: Config) -> dict[str, Any]:
 
 
 def digest(config: Config) -> str:
-    """Twelve hexadecimal digits that name a run; where it is kept and how it is shown do not count."""
+    """Twelve hexadecimal digits that name a run, wherever it is kept and however it is shown."""
     mapping = to_mapping(config)
     del mapping["logger"], mapping["results"]
     return hashlib.sha256(json.dumps(mapping, sort_keys=True).encode()).hexdigest()[:12]

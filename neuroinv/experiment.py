@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,8 +34,7 @@ from neuroinv.training.records import (
 )
 from neuroinv.training.seeds import map_seeds
 from neuroinv.training.tensorboard import check_tensorboard, tensorboard
-from neuroinv.types import HindsightPolicy, InputError, Policy
-
+from neuroinv.types import HindsightPolicy, InputError, PerScenario, Policy
 
 MOST_LEVELS = 3  # of the seeds' fitted levels, shown in the table
 
@@ -50,6 +49,8 @@ class Event(NamedTuple):
 
 
 Listener = Callable[[Event], None]
+Overrides = Callable[[dict[str, Any]], dict[str, Any]]
+"""A run's kept config -> the config to score it with."""
 
 
 class Finished(NamedTuple):
@@ -98,11 +99,20 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
     return Finished(run.path, table, False)
 
 
-def evaluate(path: Path, overrides: Callable[[dict], dict] = lambda mapping: mapping) -> Table:
+def evaluate(path: Path, overrides: Overrides = dict) -> Table:
     """Score the best variables of a run again, as its config says or with some of it overridden.
 
-    Nothing in the run directory changes. Raises InputError where there is no run, no checkpoint, or
-    one that does not fit the overridden config.
+    Nothing in the run directory changes. Raises what `load` raises.
+    """
+    experiment, variables = load(path, overrides)
+    return _score(experiment, variables, references(experiment.instance), [])
+
+
+def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
+    """A run's experiment and the best variables of its seeds (leaves lead with seeds).
+
+    Raises InputError where there is no run, no checkpoint, or one that does not fit the overridden
+    config.
     """
     if not (path / "config.yaml").exists():
         raise InputError(
@@ -110,13 +120,12 @@ def evaluate(path: Path, overrides: Callable[[dict], dict] = lambda mapping: map
         )
     config = parse(overrides(yaml.safe_load((path / "config.yaml").read_text())))
     experiment = build(dataclasses.replace(config, comparisons=()))
-    variables: PyTree = {}
-    if experiment.algorithm is not None:
-        stored = checkpoint.latest(path / "checkpoints")
-        if stored is None:
-            raise InputError(f"{path} has no checkpoint yet; train the run first")
-        variables = checkpoint.restore(stored, _state_like(experiment)).best_variables
-    return _score(experiment, variables, references(experiment.instance), [])
+    if experiment.algorithm is None:
+        return experiment, {}
+    stored = checkpoint.latest(path / "checkpoints")
+    if stored is None:
+        raise InputError(f"{path} has no checkpoint yet; train the run first")
+    return experiment, checkpoint.restore(stored, _state_like(experiment)).best_variables
 
 
 def _state_like(experiment: Experiment) -> LoopState:
@@ -202,7 +211,7 @@ def _score(
         if reference.policy is not None:
             act = greedy(reference.policy, reference.variables)
             hindsight = isinstance(reference.policy, HindsightPolicy)
-            cost = float(_test_cost(experiment, act, hindsight))
+            cost = float(jnp.mean(test_costs(experiment, act, hindsight)))
             tested = Interval(sign * cost, sign * cost, sign * cost)
         rows.append(Row(reference.name, reference.detail, reference.exact, tested))
     rows += compared
@@ -222,7 +231,7 @@ def _score(
         mean_exact = float(np.mean(known_exactly)) if all_known else None
         rows.append(Row(config.policy.kind, detail, mean_exact, bootstrap(sign * costs)))
     else:
-        cost = sign * float(_test_cost(experiment, greedy(policy, variables), True))
+        cost = sign * float(jnp.mean(test_costs(experiment, greedy(policy, variables), True)))
         rows.append(Row(config.policy.kind, "", None, Interval(cost, cost, cost)))
     bound = next((reference.name for reference in known if reference.is_bound), None)
     return Table(config.problem.name, config.policy.kind, profit, bound, tuple(rows))
@@ -234,14 +243,16 @@ def _test_costs_of_seeds(
     chunk = experiment.config.training.seed_chunk
     costs = jax.jit(
         lambda of_seeds: map_seeds(
-            lambda one: _test_cost(experiment, greedy(policy, one), False), of_seeds, chunk
+            lambda one: jnp.mean(test_costs(experiment, greedy(policy, one), False)),
+            of_seeds,
+            chunk,
         )
     )(variables)
     return np.asarray(costs, np.float64)
 
 
-def _test_cost(experiment: Experiment, act: Act, hindsight: bool) -> Array:
-    """Average cost per period over the test scenarios."""
+def test_costs(experiment: Experiment, act: Act, hindsight: bool) -> PerScenario:
+    """Average cost per counted period of each test scenario, always on the same paths."""
     config, test = experiment.config, experiment.test
 
     def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
@@ -253,4 +264,4 @@ def _test_cost(experiment: Experiment, act: Act, hindsight: bool) -> Array:
     costs = streamed_average_costs(
         experiment.problem, scored, test.params, key, test.periods, test.burn_in, block
     )
-    return jnp.mean(total(costs))
+    return total(costs)
