@@ -1,0 +1,72 @@
+"""Eight seeds in one program against eight runs of one seed: the same curves, and what it saves.
+
+    python experiments/seeds_together.py
+
+Times are of this machine in this run; ratios are what to read. `chunk` is how many seeds are
+vectorised at a time, the chunks one after another.
+"""
+
+import time
+
+import numpy as np
+from cells import write_table
+
+from neuroinv.build import build, dev_scenarios
+from neuroinv.composition import compose
+from neuroinv.config import parse
+from neuroinv.training.loop import compile_programs, run_segments
+
+SEEDS, UPDATES = 8, 200
+
+
+def curves(seed: int, seeds: int, chunk: int) -> tuple[np.ndarray, float, float]:
+    """Dev cost after each segment (segments x seeds), seconds to compile and seconds to run."""
+    overrides = [f"seed={seed}", f"training.seeds={seeds}", f"training.seed_chunk={chunk}"]
+    config = parse(compose([*overrides, f"training.steps={UPDATES}", "training.patience=100000"]))
+    built = build(config)
+    assert built.algorithm is not None
+    programs = compile_programs(
+        built.problem,
+        built.algorithm,
+        config.training,
+        built.train.params,
+        dev_scenarios(built),
+        seed,
+        built.train.periods,
+        built.dev.burn_in,
+    )
+    recorded = []
+    began = time.perf_counter()
+    run_segments(
+        programs,
+        programs.initialise(),
+        config.training,
+        lambda step, state, metrics: recorded.append(metrics["dev_cost"]),
+    )
+    return np.stack(recorded), programs.compile_seconds, time.perf_counter() - began
+
+
+def main() -> None:
+    """Measure and write the table."""
+    single = [curves(seed, 1, 1) for seed in range(SEEDS)]
+    alone = np.concatenate([dev for dev, _, _ in single], axis=1)
+    compile_alone, run_alone = (sum(one[i] for one in single) for i in (1, 2))
+
+    def row(chunk: int | None) -> dict:
+        if chunk is None:
+            together, compiling, running = alone, compile_alone, run_alone
+        else:
+            together, compiling, running = curves(0, SEEDS, chunk)
+        return {
+            "how": "eight runs" if chunk is None else f"one program, chunk {chunk}",
+            "compile_seconds": compiling,
+            "run_seconds": running,
+            "time_against_eight_runs": (compiling + running) / (compile_alone + run_alone),
+            "largest_relative_difference": float(np.max(np.abs(together / alone - 1))),
+        }
+
+    write_table("seeds_together", [None, 1, 2, 8], row)
+
+
+if __name__ == "__main__":
+    main()
