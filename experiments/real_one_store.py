@@ -22,11 +22,6 @@ VARIANTS = {
     "base-stock": ["policy=base_stock"],
     "raw units": ["policy.scale=none", f"policy.observes=[{WITHOUT_CALENDAR}]"],
     "scaled": [f"policy.observes=[{WITHOUT_CALENDAR}]"],
-    "raw units, weighted": [
-        "policy.scale=none",
-        f"policy.observes=[{WITHOUT_CALENDAR}]",
-        "algorithm.weighting=inverse_scale",
-    ],
     "scaled, weighted": [
         f"policy.observes=[{WITHOUT_CALENDAR}]",
         "algorithm.weighting=inverse_scale",

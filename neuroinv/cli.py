@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -16,7 +17,8 @@ TRAIN_HELP = """\
 neuroinv train [GROUP=CHOICE ...] [KEY=VALUE ...] [-m]
 
 Trains a policy, scores it beside exact optima and heuristics, and keeps everything in a run
-directory. Any key can be overridden in Hydra's grammar; -m sweeps over comma-separated values:
+directory. Any key can be overridden in Hydra's grammar (+KEY=VALUE where a choice leaves it at its
+default); -m sweeps over comma-separated values:
 
   neuroinv train problem=one_store_backlogged policy=base_stock seed=3 training.steps=500
   neuroinv train -m problem.edges.order.lead_time=1,2,3,4 problem.nodes.store.underage_cost=4,9
@@ -50,7 +52,8 @@ def main() -> None:
         _complain(error)
         sys.exit(2)
     except KeyboardInterrupt:
-        _complain("interrupted; the same command goes on from the last checkpoint")
+        resumable = "; the same command goes on from the last checkpoint"
+        _complain("interrupted" + (resumable if command == "train" else ""))
         sys.exit(130)
 
 
@@ -73,6 +76,9 @@ def _train(arguments: list[str]) -> None:
             _train_one(composition.plain(composed))
         except InputError as error:  # one bad job must not end a sweep
             _complain(error)
+            failures.append(str(error))
+        except Exception as error:  # nor must our own mistakes, which show where they are
+            traceback.print_exc()
             failures.append(str(error))
 
     # Without it Hydra prints its own account of an error and exits before we can word it.
@@ -148,6 +154,8 @@ def _bench(arguments: list[str]) -> None:
     parser.add_argument("cases", nargs="*", help=f"any of {', '.join(bench.CASES)}; default: all")
     parser.add_argument("--repeats", type=int, default=9, help="timed runs; the median is printed")
     options = parser.parse_args(arguments)
+    if options.repeats < 1:
+        raise InputError(f"--repeats is {options.repeats}; give 1 or more")
     for line in bench.run(options.cases, options.repeats):
         print(line, flush=True)
 

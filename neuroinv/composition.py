@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from neuroinv.config import nearest, schemas
 from neuroinv.types import InputError
@@ -29,7 +29,8 @@ def choices(group: str) -> dict[str, str]:
     found = {}
     for file in sorted((conf_folder() / group).glob("*.yaml")):
         comments = [line[2:] for line in file.read_text().splitlines() if line.startswith("# ")]
-        found[file.stem] = next(line for line in comments if not line.startswith("@package"))
+        lines = [line for line in comments if not line.startswith("@package")]
+        found[file.stem] = lines[0] if lines else ""
     return found
 
 
@@ -66,6 +67,10 @@ def override(mapping: Mapping[str, Any], overrides: list[str]) -> dict[str, Any]
         config = OmegaConf.create(dict(mapping))
         OmegaConf.set_struct(config, True)
         for one in OverridesParser.create().parse_overrides(overrides):
+            if one.is_sweep_override() or one.is_delete() or one.key_or_group in GROUPS:
+                raise InputError(
+                    f"'{one.input_line}' cannot be evaluated; give KEY=VALUE with one value"
+                )
             OmegaConf.update(config, one.key_or_group, one.value())
         return plain(config)
 
@@ -92,19 +97,28 @@ def key_help() -> str:
         properties = described.get("properties", {})
         purpose = (schema.__doc__ or "").split("\n\n")[0].replace("\n", " ")
         lines.append(f"\n{name}: {purpose}")
-        for field in dataclasses.fields(schema):
-            text = " ".join(properties[field.name]["description"].split())
-            lines.append(f"  {field.name:<26} {text}")
+        for field in fields(schema):
+            text = " ".join(properties[field]["description"].split())
+            lines.append(f"  {field:<26} {text}")
     return "\n".join(lines)
+
+
+def fields(schema: Any) -> list[str]:
+    """Names of the keys of a schema."""
+    return [field.name for field in dataclasses.fields(schema)]
 
 
 def _sentence(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, OmegaConfBaseException) and cause.parent_node is not None:
+        if isinstance(cause, ConfigAttributeError | ConfigKeyError) and isinstance(
+            cause.parent_node, DictConfig
+        ):
             known = [str(key) for key in cause.parent_node if key != "hydra"]
             if str(cause.key) not in known:
                 name = str(cause.full_key or cause.key)
+                if any(cause.key in fields(schema) for schema in schemas().values()):
+                    return f"{name} is not set by this choice; add it with +{name}=..."
                 return f"{name} is not a key of the config; {nearest(str(cause.key), known)}"
         cause = cause.__cause__ or cause.__context__
     message = str(error)

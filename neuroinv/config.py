@@ -41,7 +41,7 @@ class Range:
     """One draw per location or edge for all scenarios, one per scenario, or one for each pair."""
     decimals: int | None = None
     """Round the draw to this many decimals; null keeps it as it is."""
-    reference_seed: int | None = None
+    reference_seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
     """Null draws from the problem's key; a number reseeds NumPy's legacy generator with it, which
     reproduces the instance of the paper's public code to the digit."""
 
@@ -86,7 +86,7 @@ _BRANCHES = {"number", "list", "range", "normal", "poisson", "geometric", "negat
 _BRANCHES |= {"series", "base_stock", "capped_base_stock", "mlp", "just_in_time"}
 Value = Annotated[
     Annotated[float, Tag("number")]
-    | Annotated[tuple[float, ...], Tag("list")]
+    | Annotated[tuple[float, ...], Field(min_length=1), Tag("list")]
     | Annotated[Range, Tag("range")],
     Discriminator(_kind_of_value),
 ]
@@ -134,11 +134,11 @@ class NormalDemand:
 
     distribution: Literal["normal"]
     """Which distribution."""
-    mean: Value
+    mean: Positive
     """Mean per period, before clipping."""
-    std: Cost | None = None
+    std: Positive | None = None
     """Standard deviation per period; give this or coefficient_of_variation."""
-    coefficient_of_variation: Cost | None = None
+    coefficient_of_variation: Positive | None = None
     """Standard deviation as a share of the mean, rounded to 3 decimals as in the paper's code."""
     correlation: Fraction = 0.0
     """Correlation of demand between any two locations."""
@@ -180,13 +180,6 @@ class NegativeBinomialDemand:
     """Mean per period."""
     variance: Positive
     """Variance per period; above the mean."""
-
-    def __post_init__(self) -> None:
-        if min(numbers(self.variance)) <= max(numbers(self.mean)):
-            raise ValueError(
-                f"variance {min(numbers(self.variance)):g} is not above the mean "
-                f"{max(numbers(self.mean)):g}; raise it, or use poisson demand"
-            )
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -270,8 +263,23 @@ class ProblemConfig:
     these multiples of mean demand."""
     whole_units: bool = False
     """Orders are rounded to whole units on dev and test scenarios; training stays continuous."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Root of the instance, dev and test branches of the key tree."""
+
+    def __post_init__(self) -> None:
+        low, high = self.initial_inventory
+        if high < low:
+            raise ValueError(f"initial_inventory goes from {low:g} down to {high:g}; swap them")
+        if self.objective == "profit" and self.unmet_demand == "backlogged":
+            raise ValueError(
+                "objective is profit while unmet_demand is backlogged, but only units sold at once "
+                "earn a margin; choose lost, or objective cost"
+            )
+        if self.whole_units and self.unmet_demand == "backlogged" and high > 0:
+            raise ValueError(
+                "whole_units is true but the initial stock is a fraction, which backlogging keeps "
+                "for ever; set initial_inventory to [0, 0]"
+            )
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -309,7 +317,7 @@ class MLPConfig:
     """Width of each hidden layer."""
     activation: Literal["relu", "tanh", "elu", "silu"] = "relu"
     """Activation of the hidden layers."""
-    observes: tuple[Feature, ...] = ("inventory",)
+    observes: Annotated[tuple[Feature, ...], Field(min_length=1)] = ("inventory",)
     """What the network reads."""
     scale: Literal["demand", "none"] = "demand"
     """demand divides quantities by each location's typical demand and multiplies orders by it;
@@ -436,7 +444,7 @@ class Config:
     """How progress is shown."""
     comparisons: tuple[PolicyConfig, ...] = ()
     """Other policies to train in the same way, each in a run of its own, and list beside this."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """First seed of training; see neuroinv.keys for what hangs on it."""
     results: str = "results/runs"
     """Folder that run directories are made in."""
@@ -458,7 +466,7 @@ def to_mapping(config: Config) -> dict[str, Any]:
 def digest(config: Config) -> str:
     """Twelve hexadecimal digits that name a run, wherever it is kept and however it is shown."""
     mapping = to_mapping(config)
-    del mapping["logger"], mapping["results"]
+    del mapping["logger"], mapping["results"], mapping["training"]["checkpoint_seconds"]
     return hashlib.sha256(json.dumps(mapping, sort_keys=True).encode()).hexdigest()[:12]
 
 

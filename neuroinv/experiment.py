@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,11 +21,11 @@ from neuroinv.analysis.table import Row, Table, read_table, to_json
 from neuroinv.build import Experiment, as_scored, build, dev_scenarios
 from neuroinv.config import Config, SeriesDemand, parse
 from neuroinv.keys import Branch, branch
-from neuroinv.references import Reference, exact_cost, fitted_level, references
+from neuroinv.references import Reference, exact_costs, fitted_level, references
 from neuroinv.rollout import Act, greedy, total
 from neuroinv.training import checkpoint
 from neuroinv.training.evaluation import BLOCK, streamed_average_costs
-from neuroinv.training.loop import LoopState, Programs, compile_programs, run_segments
+from neuroinv.training.loop import LoopState, Programs, compile_programs, is_over, run_segments
 from neuroinv.training.records import (
     RunDirectory,
     open_run,
@@ -70,10 +71,16 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
     """
     path = run_path(config)
     facts = read_facts(path)
-    if facts and facts["status"] == "complete":
-        return Finished(path, read_table(path), True)
     listen(Event("reading the problem"))
     check_tensorboard(config.logger.tensorboard)
+    data = _data_digest(config)
+    if facts and data != facts.get("data_sha256", data):
+        raise InputError(
+            f"problem.demand.path: {path} was trained on other contents of the table; "
+            "remove that folder, or name another with results=..."
+        )
+    if facts and facts["status"] == "complete":
+        return Finished(path, read_table(path), True)
     experiment = build(config)
     compared = []
     for policy in config.comparisons:
@@ -82,6 +89,7 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
         table = train(other, listen).table
         compared += [row for row in table.rows if row.name == table.policy]
     with open_run(config) as run:
+        run.write_facts(data_sha256=data)
         listen(Event("computing exact references"))
         known = references(experiment.instance)
         if experiment.algorithm is None:
@@ -97,6 +105,15 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
         if experiment.algorithm is not None:
             learning_curves(run.path)
     return Finished(run.path, table, False)
+
+
+def _data_digest(config: Config) -> str | None:
+    """Digest of the sales table, where there is one: a run belongs to its contents."""
+    demand = config.problem.demand
+    if not isinstance(demand, SeriesDemand) or not Path(demand.path).is_file():
+        return None
+    with Path(demand.path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def evaluate(path: Path, overrides: Overrides = dict) -> Table:
@@ -148,6 +165,11 @@ def _optimise(
     """Run the training loop to its end, from the last checkpoint if there is one."""
     config = experiment.config.training
     assert experiment.algorithm is not None
+    stored = checkpoint.latest(run.checkpoints)
+    if stored is not None:
+        state = checkpoint.restore(stored, _state_like(experiment))
+        if is_over(state, config):  # stopped while it was scored
+            return state
     listen(Event("compiling"))
     programs: Programs = compile_programs(
         experiment.problem,
@@ -159,10 +181,8 @@ def _optimise(
         experiment.train.periods,
         experiment.dev.burn_in,
     )
-    stored = checkpoint.latest(run.checkpoints)
-    state = programs.initialise()
-    if stored is not None:
-        state = checkpoint.restore(stored, state)
+    if stored is None:
+        state = programs.initialise()
     step = int(np.max(np.asarray(state.train.step)))
     run.forget_metrics_after(step)
     run.write_facts(compile_seconds=programs.compile_seconds, resumed_from=step)
@@ -222,13 +242,11 @@ def _score(
             jax.tree.map(lambda leaf, i=seed: leaf[i], variables)
             for seed in range(config.training.seeds)
         ]
-        exact = [exact_cost(experiment.instance, policy, one) for one in of_seeds]
-        known_exactly = [cost for cost in exact if cost is not None]
+        exact = exact_costs(experiment.instance, policy, of_seeds)
         detail = ", ".join(
             filter(None, (fitted_level(experiment.instance, one) for one in of_seeds[:MOST_LEVELS]))
         )
-        all_known = len(known_exactly) == len(exact)
-        mean_exact = float(np.mean(known_exactly)) if all_known else None
+        mean_exact = None if exact is None else float(np.mean(exact))
         rows.append(Row(config.policy.kind, detail, mean_exact, bootstrap(sign * costs)))
     else:
         cost = sign * float(jnp.mean(test_costs(experiment, greedy(policy, variables), True)))
@@ -258,10 +276,10 @@ def test_costs(experiment: Experiment, act: Act, hindsight: bool) -> PerScenario
     def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
         return as_scored(config, experiment.instance, act(observation, noise, period))
 
-    whole = hindsight or isinstance(config.problem.demand, SeriesDemand)
-    block = test.periods if whole else min(BLOCK, test.periods)
+    recorded = isinstance(config.problem.demand, SeriesDemand)
+    block = test.periods if recorded else min(BLOCK, test.periods)
     key = branch(jax.random.key(config.problem.seed), Branch.TEST)
     costs = streamed_average_costs(
-        experiment.problem, scored, test.params, key, test.periods, test.burn_in, block
+        experiment.problem, scored, test.params, key, test.periods, test.burn_in, block, hindsight
     )
     return total(costs)

@@ -1,8 +1,9 @@
 """The one tree that all randomness is drawn from.
 
     key(problem.seed) ── INSTANCE   parameters of the instance (means, costs, lead times)
-                      ├─ DEV        initial states and noise of the dev scenarios
-                      └─ TEST       initial states and noise of the test scenarios
+                      ├─ TRAIN      parameters that vary between training scenarios
+                      ├─ DEV        the same, initial states and noise of the dev scenarios
+                      └─ TEST       the same, initial states and noise of the test scenarios
     key(seed + i)     ── TRAIN      initial states and noise of the training scenarios of seed i
                       ├─ POLICY     initial variables of the policy
                       ├─ BATCH      which scenarios enter each update

@@ -29,9 +29,11 @@ from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.policies.stock_levels import base_stock, capped_base_stock, levels
 from neuroinv.problems.inventory.dynamics import Observation, inventory_problem
 from neuroinv.problems.inventory.instance import Instance, draw_parameters
+from neuroinv.problems.inventory.network import incoming
 from neuroinv.types import HindsightPolicy, Policy
 
 PLENTY = 20  # periods of mean demand
+LONGEST_LEAD_TIME = 5  # periods; under lost sales the states multiply with each one more
 
 
 class Reference(NamedTuple):
@@ -63,16 +65,24 @@ class OneStore(NamedTuple):
 def references(instance: Instance) -> tuple[Reference, ...]:
     """All references that exist for a problem; none where theory is silent."""
     if isinstance(instance.config.demand, SeriesDemand):
-        if len(instance.network.edges) != len(instance.network.nodes) - 1:
+        if (incoming(instance.network).sum(axis=1) != 1).any():
             return ()
         policy = just_in_time(instance.network)
-        return (Reference("just_in_time", "knows future demand", None, policy, {}, True),)
+        bound = _just_in_time_is_best(instance.config, instance.config.demand)
+        return (Reference("just_in_time", "knows future demand", None, policy, {}, bound),)
     store = as_one_store(instance.config)
     if store is None:
         return ()
     if instance.config.unmet_demand == "backlogged":
         return (_newsvendor(instance, store),)
     return () if isinstance(store.demand, NormalDemand) else _lost_sales(instance, store)
+
+
+def _just_in_time_is_best(config: ProblemConfig, demand: SeriesDemand) -> bool:
+    """Whether nobody can earn more: all demand is met, no stock is held, and orders are free."""
+    free = all(max(numbers(edge.procurement_cost)) == 0 for edge in config.edges.values())
+    starts_empty = config.initial_inventory == (0, 0)
+    return config.unmet_demand == "lost" and starts_empty and demand.returns == "clip" and free
 
 
 def as_one_store(config: ProblemConfig) -> OneStore | None:
@@ -110,8 +120,8 @@ def as_one_store(config: ProblemConfig) -> OneStore | None:
     return OneStore(int(lead_time), holding, underage, mean, probabilities)
 
 
-def exact_cost(instance: Instance, policy: Policy, variables: PyTree) -> float | None:
-    """Exact long-run average cost of a policy's variables, where theory can tell; else None.
+def exact_costs(instance: Instance, policy: Policy, of_seeds: list[PyTree]) -> list[float] | None:
+    """Exact long-run average cost of each seed's variables, where theory can tell; else None.
 
     A base-stock level under backlogging has a closed form. Under lost sales with whole orders any
     policy is a Markov chain, whose stationary distribution is computed; beyond PLENTY periods of
@@ -120,44 +130,61 @@ def exact_cost(instance: Instance, policy: Policy, variables: PyTree) -> float |
     store = as_one_store(instance.config)
     if store is None:
         return None
-    observation = _example(instance)
-    lead_time, costs = store.lead_time, (store.holding_cost, store.underage_cost)
+    whole = instance.config.whole_units
     if instance.config.unmet_demand == "backlogged":
-        if set(variables) != {"cover"}:
+        if any(set(variables) != {"cover"} for variables in of_seeds):
             return None
-        level = float(levels(instance.network, variables, observation)[0])
-        if isinstance(store.demand, NormalDemand):
-            mean, std, clipped = _normal(store, store.demand)
-            return optima.backlogged_cost_normal(level, mean, std, lead_time, *costs, clipped)
-        return optima.backlogged_cost_discrete(level, store.demand, lead_time, *costs)
-    if isinstance(store.demand, NormalDemand) or not instance.config.whole_units:
+        found = [level_of(instance, variables) for variables in of_seeds]
+        return [_backlogged_cost(store, float(round(x)) if whole else x) for x in found]
+    if isinstance(store.demand, NormalDemand) or not whole:
         return None
-    ordered = jax.jit(
-        jax.vmap(
-            lambda state: whole_units(
-                instance.network, policy.apply(variables, _seen(observation, state)).mode()
-            )[0]
-        )
-    )
+    if store.lead_time > LONGEST_LEAD_TIME:
+        return None
+    observation = _example(instance)
 
-    def order(states: Int[np.ndarray, "states dimension"]) -> Int[np.ndarray, " states"]:
-        # Padded to a power of two: a new shape for each call would compile for each call.
-        padded = np.zeros((1 << max(len(states) - 1, 0).bit_length(), states.shape[1]), np.float32)
-        padded[: len(states)] = states
-        orders = np.asarray(ordered(padded)).astype(np.int64)[: len(states)]
-        return np.where(states.sum(axis=1) > PLENTY * store.mean, 0, orders)
+    def ordered(variables: PyTree, state: jax.Array) -> jax.Array:
+        decision = policy.apply(variables, _seen(observation, state))
+        return whole_units(instance.network, decision.mode())[0]
+
+    compiled = jax.jit(jax.vmap(ordered, (None, 0)))
+
+    def cost(variables: PyTree) -> float:
+        def order(states: Int[np.ndarray, "states dimension"]) -> Int[np.ndarray, " states"]:
+            # Padded to a power of two: a new shape for each call would compile for each call.
+            size = 1 << max(len(states) - 1, 0).bit_length()
+            padded = np.zeros((size, states.shape[1]), np.float32)
+            padded[: len(states)] = states
+            orders = np.asarray(compiled(variables, padded)).astype(np.int64)[: len(states)]
+            return np.where(states.sum(axis=1) > PLENTY * store.mean, 0, orders)
+
+        costs = (store.holding_cost, store.underage_cost)
+        assert not isinstance(store.demand, NormalDemand)
+        return optima.policy_cost(store.demand, store.lead_time, *costs, order)
 
     try:
-        return optima.policy_cost(store.demand, lead_time, *costs, order)
+        return [cost(variables) for variables in of_seeds]
     except ValueError:  # more states than memory holds: the simulation has to tell
         return None
+
+
+def _backlogged_cost(store: OneStore, level: float) -> float:
+    lead_time, costs = store.lead_time, (store.holding_cost, store.underage_cost)
+    if isinstance(store.demand, NormalDemand):
+        mean, std, clipped = _normal(store, store.demand)
+        return optima.backlogged_cost_normal(level, mean, std, lead_time, *costs, clipped)
+    return optima.backlogged_cost_discrete(level, store.demand, lead_time, *costs)
+
+
+def level_of(instance: Instance, variables: PyTree) -> float:
+    """The base-stock level of a single store, in units."""
+    return float(levels(instance.network, variables, _example(instance))[0])
 
 
 def fitted_level(instance: Instance, variables: PyTree) -> str:
     """The base-stock level of a single store's fitted policy, for a reader; else nothing."""
     if set(variables) != {"cover"} or as_one_store(instance.config) is None:
         return ""
-    return f"S={float(levels(instance.network, variables, _example(instance))[0]):.3f}"
+    return f"S={level_of(instance, variables):.3f}"
 
 
 def _example(instance: Instance) -> Observation:
@@ -179,6 +206,8 @@ def _newsvendor(instance: Instance, store: OneStore) -> Reference:
         best = optima.backlogged_optimum_normal(mean, std, lead_time, *costs, clipped)
     else:
         best = optima.backlogged_optimum_discrete(store.demand, lead_time, *costs)
+    if best.level <= 0:  # no cover stands for it
+        return Reference("optimum", f"base-stock {best.level:.3f}", best.cost, None, {}, True)
     variables = {"cover": _cover(best.level, store)}
     policy = base_stock(instance.network, 1.0)
     return Reference("optimum", f"base-stock {best.level:.3f}", best.cost, policy, variables, True)
@@ -186,10 +215,15 @@ def _newsvendor(instance: Instance, store: OneStore) -> Reference:
 
 def _lost_sales(instance: Instance, store: OneStore) -> tuple[Reference, ...]:
     assert not isinstance(store.demand, NormalDemand)
+    if store.lead_time > LONGEST_LEAD_TIME:
+        return ()
     system = (store.demand, store.lead_time, store.holding_cost, store.underage_cost)
-    best = optima.lost_sales_optimum(*system)
-    level = optima.best_base_stock(*system)
-    capped = optima.best_capped_base_stock(*system)
+    try:
+        best = optima.lost_sales_optimum(*system)
+        level = optima.best_base_stock(*system)
+        capped = optima.best_capped_base_stock(*system)
+    except ValueError:  # demand so large that the states do not fit in memory
+        return ()
     network = instance.network
     assert capped.cap is not None
     capped_variables = {

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import polars as pl
 from hypothesis import strategies as st
 from jaxtyping import Array, Float, PyTree
 from pydantic import TypeAdapter
@@ -173,6 +176,42 @@ def problem_config(**mapping: Any) -> ProblemConfig:
         "unmet_demand": "lost",
     }
     return TypeAdapter(ProblemConfig).validate_python({**defaults, **mapping})
+
+
+def depots_and_stores(vary: str = "both", **fields: Any) -> ProblemConfig:
+    """Two depots and three stores; costs of the stores vary as asked."""
+    cost = {"low": 1.0, "high": 9.0, "vary": vary}
+    lead_time = {"low": 0, "high": 4, "vary": vary}
+    stores = {"kind": "demand", "count": 3, "holding_cost": cost, **fields}
+    nodes = {
+        "supplier": {"kind": "supply"},
+        "depot": {"kind": "stocking", "count": 2, "holding_cost": [0.25, 0.5]},
+        "store": stores,
+    }
+    edges = {
+        "inbound": {"source": "supplier", "destination": "depot", "lead_time": [1, 3]},
+        "road": {"source": "depot", "destination": "store", "lead_time": lead_time},
+    }
+    return problem_config(nodes=nodes, edges=edges)
+
+
+WEEKS = 20
+
+
+def sales_file(folder: Path, items: int = 4, places: int = 2) -> str:
+    """Item i at place p sells 100 i + 10 p + week, so that every number tells where it is from."""
+    path = folder / "sales.csv"
+    if not path.exists():
+        start = datetime.date(2020, 1, 7)
+        rows = [
+            (start + datetime.timedelta(7 * week), f"item{i}", f"p{p}", 100 * i + 10 * p + week)
+            for i in range(items)
+            for p in range(places)
+            for week in range(WEEKS)
+        ]
+        names = ["date", "item", "location", "quantity"]
+        pl.DataFrame(rows, schema=names, orient="row").write_csv(path)
+    return str(path)
 
 
 @st.composite

@@ -20,9 +20,11 @@ def learning_curves(path: Path) -> Path:
     lines. Returns the file (an SVG; a PNG lies beside it)."""
     table = read_table(path)
     sign = -1 if table.profit else 1
-    records = [record for record in read_metrics(path) if record["dev_cost"]]
+    records = read_metrics(path)
     steps = [record["step"] for record in records]
-    curve = [bootstrap(sign * np.asarray(record["dev_cost"], np.float64)) for record in records]
+    costs = [np.asarray(record["dev_cost"], np.float64) for record in records]
+    # A seed that diverged is not drawn; the table shows it.
+    curve = [bootstrap(sign * values[np.isfinite(values)]) for values in costs]
     figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
     axes.plot(
         steps, [point.estimate for point in curve], label=f"{table.policy}, dev, mean of seeds"

@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float64
 
 Values = Float64[np.ndarray, " values"]
+Samples = Float64[np.ndarray, "... values"]
+Statistic = Callable[[Samples], Float64[np.ndarray, "..."]]
 RESAMPLES = 10_000
 
 
@@ -20,33 +22,30 @@ class Interval(NamedTuple):
     high: float
 
 
-def interquartile_mean(values: Values) -> float:
-    """Mean of the middle half of the values; a quarter is cut at either end, in parts if need be.
+def mean(values: Samples) -> Float64[np.ndarray, ...]:
+    """Arithmetic mean over the last axis."""
+    return np.mean(values, axis=-1)
+
+
+def interquartile_mean(values: Samples) -> Float64[np.ndarray, ...]:
+    """Mean of the middle half over the last axis; a quarter is cut at either end, in parts if need
+    be.
 
     Source: Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical
     precipice".
     """
-    ordered, cut = np.sort(values), len(values) / 4
-    ranks = np.arange(len(values))
-    inside = np.clip(np.minimum(ranks + 1, len(values) - cut) - np.maximum(ranks, cut), 0, 1)
-    return float(np.sum(inside * ordered) / np.sum(inside))
+    count = values.shape[-1]
+    ordered, cut, ranks = np.sort(values, axis=-1), count / 4, np.arange(count)
+    inside = np.clip(np.minimum(ranks + 1, count - cut) - np.maximum(ranks, cut), 0, 1)
+    return ordered @ inside / np.sum(inside)
 
 
-def mean(values: Values) -> float:
-    """Arithmetic mean."""
-    return float(np.mean(values))
-
-
-def bootstrap(
-    values: Values, statistic: Callable[[Values], float] = mean, level: float = 0.95
-) -> Interval:
+def bootstrap(values: Values, statistic: Statistic = mean, level: float = 0.95) -> Interval:
     """The statistic with its percentile-bootstrap interval; same values, same interval.
 
     One value has an interval of no width: there is nothing to resample.
     """
     generator = np.random.default_rng(0)
     drawn = generator.choice(values, (RESAMPLES, len(values)))
-    low, high = np.quantile(
-        np.apply_along_axis(statistic, 1, drawn), [0.5 - level / 2, 0.5 + level / 2]
-    )
-    return Interval(statistic(values), float(low), float(high))
+    low, high = np.quantile(statistic(drawn), [0.5 - level / 2, 0.5 + level / 2])
+    return Interval(float(statistic(values)), float(low), float(high))

@@ -17,16 +17,22 @@ from neuroinv.problems.inventory.network import Network, locations, outgoing, so
 Orders = Float[Array, " edges"]
 OnHand = Float[Array, " locations"]
 
+SCARCELY_WANTED = 1e-6  # units
 HOLD_LOGIT = 1.0  # what keeping stock competes with, as in the paper's code
 
 
 def proportional(network: Network, wanted: Orders, on_hand: OnHand) -> Orders:
     """`wanted` (at least zero), cut in equal proportion at each source that cannot ship it all."""
+    leaving = outgoing(network)
+    if not leaving.any():
+        return wanted
     available = jnp.maximum(on_hand, 0.0)
-    requested = route(outgoing(network), wanted)
-    share = available / jnp.maximum(requested, 1e-10)
-    share = jnp.where(_holds_stock(network), jnp.minimum(share, 1.0), share)
-    return wanted * (route(outgoing(network).T, share) + (sources(network) < 0))
+    must_ship = ~_holds_stock(network)
+    # A node that must ship, and of which nothing is wanted, ships evenly.
+    wanted = wanted + SCARCELY_WANTED * (leaving.T @ must_ship.astype(np.float32))
+    share = available / jnp.maximum(route(leaving, wanted), 1e-10)
+    share = jnp.where(must_ship, share, jnp.minimum(share, 1.0))
+    return wanted * (route(leaving.T, share) + (sources(network) < 0))
 
 
 def softmax(network: Network, logits: Orders, on_hand: OnHand) -> Orders:

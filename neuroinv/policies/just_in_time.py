@@ -40,6 +40,7 @@ def just_in_time(network: Network) -> HindsightPolicy:
             downstream[path[-1], customer, path] = 1
             location = sources(network)[path[-1]]
     serves = downstream.any(axis=2)
+    passed_on = np.isin(destinations(network), sources(network)).astype(np.int32)
 
     def init(key: PRNGKeyArray, example: Observation) -> dict[str, Array]:
         del key, example
@@ -49,7 +50,9 @@ def just_in_time(network: Network) -> HindsightPolicy:
         variables: dict[str, Array], observation: Observation, noise: Noise, period: Int[Array, ""]
     ) -> Deterministic:
         del variables
-        delay = (downstream @ observation.lead_time.astype(jnp.float32)).astype(jnp.int32)
+        # What arrives at once at a location that ships it on can only leave in the next period.
+        lead_time = jnp.maximum(observation.lead_time, passed_on)
+        delay = (downstream @ lead_time.astype(jnp.float32)).astype(jnp.int32)
         sold_in = jnp.minimum(period + delay, noise.demand.shape[0] - 1)
         future = noise.demand[sold_in, np.arange(len(demands))[None, :]]
         wanted = jnp.sum(jnp.where(serves, jnp.maximum(future, 0.0), 0.0), axis=1)

@@ -24,7 +24,7 @@ def save(folder: Path, step: int, state: PyTree) -> None:
         shutil.rmtree(path, ignore_errors=True)
         orbax.save(path, state)
     for other in folder.iterdir():
-        if other.name != path.name:
+        if other.name != path.name and other.is_dir():
             shutil.rmtree(other)
 
 

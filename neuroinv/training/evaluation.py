@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray, PyTree
+from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 from neuroinv.rollout import Act, average_weights, simulate
 from neuroinv.types import Problem
@@ -27,11 +27,12 @@ def streamed_average_costs(
     periods: int,
     burn_in: int,
     block: int = BLOCK,
+    look_ahead: bool = False,
 ) -> Any:
     """Average cost per counted period of every scenario of `params`, by name.
 
-    Recorded series and hindsight policies look at all periods at once: give them a block that holds
-    them all.
+    Recorded series are not drawn: give them a block that holds all periods. A policy that is to
+    `look_ahead` gets the same noise, all blocks of it at once, in as much memory as that takes.
     """
     blocks = -(-periods // block)
     weights = np.zeros(blocks * block, np.float32)
@@ -41,18 +42,24 @@ def streamed_average_costs(
 
     def one_scenario(params: PyTree, key: PRNGKeyArray) -> Any:
         state_key, noise_key = jax.random.split(key)
+        state = problem.init(params, state_key)
+
+        def noise_of(index: Int[Array, ""]) -> PyTree:
+            return problem.exogenous(params, jax.random.fold_in(noise_key, index), block)
+
+        if look_ahead:
+            drawn = jax.vmap(noise_of)(timed[0])
+            noise = jax.tree.map(lambda x: x.reshape(blocks * block, *x.shape[2:]), drawn)
+            return simulate(problem, act, params, state, noise, jnp.asarray(weights)).costs
 
         def one_block(carry, timed):
-            state, costs = carry
+            state, so_far = carry
             index, block_weights = timed
-            noise = problem.exogenous(params, jax.random.fold_in(noise_key, index), block)
-            rolled = simulate(problem, act, params, state, noise, block_weights)
-            return (rolled.state, jax.tree.map(jnp.add, costs, rolled.costs)), None
+            rolled = simulate(problem, act, params, state, noise_of(index), block_weights)
+            return (rolled.state, jax.tree.map(jnp.add, so_far, rolled.costs)), None
 
-        state = problem.init(params, state_key)
-        noise = jax.eval_shape(lambda: problem.exogenous(params, noise_key, block))
         shapes = jax.eval_shape(
-            lambda noise: simulate(problem, act, params, state, noise, timed[1][0]).costs, noise
+            lambda: simulate(problem, act, params, state, noise_of(timed[0][0]), timed[1][0]).costs
         )
         zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
         (_, costs), _ = jax.lax.scan(one_block, (state, zero), timed)

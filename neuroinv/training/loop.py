@@ -51,8 +51,10 @@ def stratified_batch(key: PRNGKeyArray, scenarios: int, batch: int) -> Int[Array
     them; unlike a shuffle per epoch it needs no memory between updates.
     """
     within_key, shift_key = jax.random.split(key)
-    within = jax.random.uniform(within_key, (batch,)) * (1 - 1e-6)
-    position = jnp.floor((jnp.arange(batch) + within) * (scenarios / batch)).astype(jnp.int32)
+    edges = np.arange(batch + 1) * scenarios // batch
+    within = jax.random.uniform(within_key, (batch,))
+    width = np.diff(edges)
+    position = edges[:-1] + jnp.minimum(jnp.int32(within * width), width - 1)
     shift = jax.random.randint(shift_key, (), 0, scenarios)
     return (position + shift) % scenarios
 
@@ -145,9 +147,8 @@ def run_segments(
     `on_segment` gets the number of updates done, the state and the metrics (arrays over seeds)
     after each. Raises InputError when no seed has a finite dev cost.
     """
-    # Read through NumPy: reducing on the device would compile once more.
     step = int(np.max(np.asarray(state.train.step)))
-    while step < config.steps and not np.all(np.asarray(state.stopped)):
+    while not is_over(state, config):
         state, metrics = programs.segment(state)
         step += config.steps_between_dev
         host = {name: np.asarray(values) for name, values in metrics.items()}
@@ -158,6 +159,13 @@ def run_segments(
             )
         on_segment(step, state, host)
     return state
+
+
+def is_over(state: LoopState, config: TrainingConfig) -> bool:
+    """Whether all updates are done or every seed has stopped."""
+    # Read through NumPy: reducing on the device would compile one more program.
+    done = np.max(np.asarray(state.train.step)) >= config.steps
+    return bool(done or np.all(np.asarray(state.stopped)))
 
 
 def _where(condition: Bool[Array, ""], if_true: Any, if_false: Any) -> Any:

@@ -2,14 +2,14 @@
 
     config.yaml     the resolved config, which `parse` accepts as it is
     run.json        status, digest, git commit, versions, device, seeds, seconds, peak memory
-    diff.patch      what the work tree had beyond the commit, where it had anything
+    diff.patch      changes of tracked files beyond the commit
     metrics.jsonl   one line per segment: update, seconds, and each metric as a list over seeds
     checkpoints/    the last full state
     table.json      the final table, written once all else is done
     curves.svg/png  learning curves
 
-Every file is written under another name and renamed, or, for metrics, appended line by line, so a
-kill at any moment loses no more than the work since the last checkpoint.
+Metrics are appended line by line; what a run is taken up from or read by is written under another
+name and renamed. A kill at any moment loses no more than the work since the last checkpoint.
 """
 
 from __future__ import annotations
@@ -78,8 +78,15 @@ def open_run(config: Config) -> Iterator[RunDirectory]:
     another process holds it.
     """
     run = RunDirectory(run_path(config))
-    run.path.mkdir(parents=True, exist_ok=True)
-    with (run.path / "lock").open("w") as lock:
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        lock = (run.path / "lock").open("w")
+    except OSError as error:
+        raise InputError(
+            f"results is {config.results}, where no run can be kept ({error.strerror}); "
+            "name a folder that can be written"
+        ) from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -89,8 +96,7 @@ def open_run(config: Config) -> Iterator[RunDirectory]:
         previous = read_facts(run.path) or {}
         write_atomically(run.path / "config.yaml", yaml.safe_dump(to_mapping(config)))
         commit, diff = _git_state()
-        if diff:
-            write_atomically(run.path / "diff.patch", diff)
+        write_atomically(run.path / "diff.patch", diff)
         run.write_facts(
             status="running",
             digest=digest(config),
@@ -153,7 +159,9 @@ def _git_state() -> tuple[str | None, str]:
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(source), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(command, capture_output=True, check=True).stdout.decode(
+            errors="replace"
+        )
 
     try:
         if not git("ls-files", "records.py").strip():

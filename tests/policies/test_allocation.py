@@ -35,7 +35,7 @@ def test_proportional_ships_all_that_is_wanted_or_all_there_is(wanted, on_hand):
     assert shipped[3] == wanted[3], "a supply has no limit"
     assert shipped[:3].sum() == pytest.approx(min(there, wanted[:3].sum()), rel=1e-5)
     share = shipped[:3] / wanted[:3]
-    np.testing.assert_allclose(share, share[0], rtol=1e-5)
+    np.testing.assert_allclose(share, share[0], rtol=1e-5, atol=1e-30)
     if there >= wanted[:3].sum(dtype=np.float64) * (1 + 1e-6):
         np.testing.assert_array_equal(shipped, wanted)
 
@@ -45,7 +45,9 @@ def test_proportional_ships_all_that_is_wanted_or_all_there_is(wanted, on_hand):
 def test_a_node_that_holds_nothing_ships_all_in_the_proportions_wanted(wanted, on_hand):
     shipped = np.asarray(OFF[proportional][SHIPS_ALL](wanted, on_hand))
     there = max(on_hand[WAREHOUSE], 0)
-    np.testing.assert_allclose(shipped[:3], there * wanted[:3] / wanted[:3].sum(), rtol=1e-5)
+    np.testing.assert_allclose(
+        shipped[:3], there * wanted[:3] / wanted[:3].sum(), rtol=1e-5, atol=1e-30
+    )
     assert shipped[3] == wanted[3]
 
 
@@ -87,7 +89,9 @@ def test_no_location_of_any_graph_ships_more_than_it_has(network, data):
         assert np.all(leaving @ shipped <= there * (1 + 1e-5))
         if rule is softmax:
             emptied = ~holds & (leaving.sum(axis=1) > 0)
-            np.testing.assert_allclose((leaving @ shipped)[emptied], there[emptied], rtol=1e-5)
+            np.testing.assert_allclose(
+                (leaving @ shipped)[emptied], there[emptied], rtol=1e-5, atol=1e-30
+            )
 
 
 @settings(deadline=None, max_examples=30)

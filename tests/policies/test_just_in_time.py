@@ -54,7 +54,8 @@ def longest_path(network, lead_time):
     delay = np.zeros(len(network.nodes), int)
     for _ in network.nodes:
         for edge, periods in zip(network.edges, lead_time, strict=True):
-            delay[edge.destination] = delay[edge.source] + periods
+            passed_on = any(other.source == edge.destination for other in network.edges)
+            delay[edge.destination] = delay[edge.source] + max(periods, int(passed_on))
     return delay.max()
 
 

@@ -125,7 +125,8 @@ def inventory_problem(network: Network) -> Problem:
         """Demand locations start with a random stock, the others empty (spec 1)."""
         mean = params.demand.mean
         low, high = params.initial_inventory
-        multiples = jax.random.uniform(key, (*mean.shape, 1 + slots), mean.dtype, low, high)
+        # Pipeline first: a longer bound then adds draws and changes none.
+        multiples = jax.random.uniform(key, (1 + slots, *mean.shape), mean.dtype, low, high).T
         longest = jnp.max(jnp.where(into > 0, params.lead_time, 1), axis=1)
         used = jnp.arange(1 + slots) < jnp.maximum(longest, 1)[:, None]
         stock = jnp.where(used, route(facing, multiples * mean[:, None]), 0.0)

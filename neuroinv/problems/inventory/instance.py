@@ -23,7 +23,14 @@ from neuroinv.config import (
     numbers,
 )
 from neuroinv.keys import Branch, branch
-from neuroinv.problems.inventory.demand import Demand, Discrete, Normal, Series, discrete_table
+from neuroinv.problems.inventory.demand import (
+    TAIL,
+    Demand,
+    Discrete,
+    Normal,
+    Series,
+    discrete_table,
+)
 from neuroinv.problems.inventory.dynamics import Parameters
 from neuroinv.problems.inventory.network import Edge, Network, Node, build_network
 from neuroinv.problems.inventory.scenario import draw_value
@@ -37,6 +44,7 @@ from neuroinv.problems.inventory.tables import (
 from neuroinv.types import InputError
 
 Split = Literal["train", "dev", "test"]
+MOST_ENTRIES = 2**28  # of all tables of demand together: a gibibyte
 DAYS_A_YEAR = 365.0  # in smaller units a network learns the shocks of single weeks by heart
 
 
@@ -173,7 +181,18 @@ def _synthetic(config: Any, drawn: Any) -> Demand:
             frozen = scipy.stats.geom(1 / (1 + mean), loc=-1)
         case NegativeBinomialDemand():
             variance = drawn("variance")
+            if np.any(variance <= mean):
+                at = np.argmax(variance <= mean)
+                raise InputError(
+                    f"problem.demand.variance is {variance.flat[at]:g} where the mean is "
+                    f"{mean.flat[at]:g}; raise it above the mean, or use poisson demand"
+                )
             frozen = scipy.stats.nbinom(mean**2 / (variance - mean), mean / variance)
+    if frozen.isf(TAIL).max() * mean.size > MOST_ENTRIES:
+        raise InputError(
+            f"problem.demand.mean is up to {mean.max():g}, which for {len(mean)} scenarios makes "
+            "tables of demand too large for memory; count in larger units, or use normal demand"
+        )
     return Discrete(_float32(mean), _float32(discrete_table(frozen, mean)))
 
 

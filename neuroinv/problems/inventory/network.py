@@ -59,10 +59,14 @@ def build_network(
 ) -> Network:
     """A checked network.
 
-    Raises InputError for repeated names, edges from a node to itself, edges twice, edges into a
-    supply node, locations that no supply can reach, stocking nodes with nowhere to ship, and
-    networks without demand.
+    Raises InputError for networks without demand, repeated names, edges from a node to itself,
+    edges twice, edges into a supply node, and locations that no supply can reach or that can reach
+    no demand.
     """
+    if not any(node.kind == "demand" for node in nodes):
+        raise InputError(
+            "problem.nodes: no node is of kind 'demand'; add one, or there is nothing to optimise"
+        )
     names = [node.name for node in nodes]
     for name in names:
         if names.count(name) > 1:
@@ -85,23 +89,21 @@ def build_network(
                 "keep one, or put a stocking node between"
             )
     reached = {index for index, node in enumerate(nodes) if node.kind == "supply"}
+    serving = {index for index, node in enumerate(nodes) if node.kind == "demand"}
     for _ in nodes:
         reached |= {edge.destination for edge in edges if edge.source in reached}
+        serving |= {edge.source for edge in edges if edge.destination in serving}
     for index, node in enumerate(nodes):
         if index not in reached:
             raise InputError(
                 f"problem.edges: no supply node can reach the {node.kind} node '{node.name}'; "
                 "add an edge that leads to it"
             )
-        if node.kind == "stocking" and all(edge.source != index for edge in edges):
+        if node.kind != "supply" and index not in serving:
             raise InputError(
-                f"problem.edges: nothing leaves the stocking node '{node.name}'; "
-                "add an edge from it, or make it a demand node"
+                f"problem.edges: no demand node can be reached from the stocking node "
+                f"'{node.name}'; add an edge from it, or make it a demand node"
             )
-    if not any(node.kind == "demand" for node in nodes):
-        raise InputError(
-            "problem.nodes: no node is of kind 'demand'; add one, or there is nothing to optimise"
-        )
     return Network(nodes, edges, lead_time_bound, unmet_demand, objective)
 
 
@@ -150,12 +152,11 @@ def outgoing(network: Network) -> Float32[np.ndarray, "locations edges"]:
 @lru_cache
 def served(network: Network) -> Float32[np.ndarray, "locations demands"]:
     """1 where goods at the location can reach the demand location (itself included)."""
-    count = len(locations(network))
-    step = np.eye(count, dtype=bool)
-    for source, destination in zip(sources(network), destinations(network), strict=True):
-        if source >= 0:
-            step[source, destination] = True
-    reach = np.linalg.matrix_power(step.astype(np.int64), count) > 0
+    reach = np.eye(len(locations(network)), dtype=bool)
+    internal = sources(network) >= 0
+    ends = (sources(network)[internal], destinations(network)[internal])
+    for _ in reach:  # no path is longer than there are locations
+        np.logical_or.at(reach, ends[0], reach[ends[1]])
     return reach[:, list(demand_locations(network))].astype(np.float32)
 
 

@@ -218,3 +218,16 @@ def test_what_is_observed_is_the_past_and_a_scale_of_at_least_one_unit():
     np.testing.assert_array_equal(state.past_demand, demands[-3:])
     slow = state._replace(past_demand=jnp.array([[0.0], [1.0], [-1.0]]))
     np.testing.assert_array_equal(problem.observe(one, slow).demand_scale, [1.0])
+
+
+def test_the_calendar_observed_is_that_of_the_period():
+    network = one_store()
+    problem, calendar = inventory_problem(network), np.arange(10.0).reshape(5, 2)
+    params = first(parameters(network, scenarios=1))._replace(calendar=jnp.asarray(calendar))
+    state = problem.init(params, jax.random.key(0))
+    noise = problem.exogenous(params, jax.random.key(0), 4)
+    for period in range(5):
+        np.testing.assert_array_equal(problem.observe(params, state).calendar, calendar[period])
+        if period < 4:
+            now = jax.tree.map(lambda leaf, at=period: leaf[at], noise)
+            state, _ = problem.step(params, state, jnp.zeros(1), now)

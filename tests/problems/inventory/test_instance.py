@@ -6,9 +6,8 @@ import datetime
 
 import jax
 import numpy as np
-import polars as pl
 import pytest
-from examples import problem_config
+from examples import depots_and_stores, problem_config, sales_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,23 +69,6 @@ def test_the_published_instances_are_reproduced_to_the_printed_digit(stores):
             np.testing.assert_allclose(shown, np.broadcast_to(first, shown.shape), rtol=1e-6)
 
 
-def varied(vary="both", **fields):
-    """Two depots and three stores; costs of the stores vary as asked."""
-    cost = {"low": 1.0, "high": 9.0, "vary": vary}
-    lead_time = {"low": 0, "high": 4, "vary": vary}
-    stores = {"kind": "demand", "count": 3, "holding_cost": cost, **fields}
-    nodes = {
-        "supplier": {"kind": "supply"},
-        "depot": {"kind": "stocking", "count": 2, "holding_cost": [0.25, 0.5]},
-        "store": stores,
-    }
-    edges = {
-        "inbound": {"source": "supplier", "destination": "depot", "lead_time": [1, 3]},
-        "road": {"source": "depot", "destination": "store", "lead_time": lead_time},
-    }
-    return problem_config(nodes=nodes, edges=edges)
-
-
 def params_of(config, split="train", scenarios=6):
     return draw_parameters(build_instance(config), split, scenarios)
 
@@ -96,7 +78,7 @@ def params_of(config, split="train", scenarios=6):
     [("location", False, True), ("scenario", True, False), ("both", True, True)],
 )
 def test_a_range_varies_between_locations_scenarios_or_both(vary, over_scenarios, over_stores):
-    params = params_of(varied(vary), scenarios=40)
+    params = params_of(depots_and_stores(vary), scenarios=40)
     for drawn in (params.holding_cost[:, 2:], params.lead_time[:, 2:]):
         drawn = np.asarray(drawn)
         assert np.any(drawn != drawn[:1]) == over_scenarios
@@ -108,12 +90,12 @@ def test_a_range_varies_between_locations_scenarios_or_both(vary, over_scenarios
 
 
 def test_lists_and_numbers_stand_where_they_are_given():
-    params = params_of(varied(underage_cost=[4.0, 5.0, 6.0]))
+    params = params_of(depots_and_stores(underage_cost=[4.0, 5.0, 6.0]))
     np.testing.assert_array_equal(params.holding_cost[:, :2], [[0.25, 0.5]] * 6)
     np.testing.assert_array_equal(params.lead_time[:, :2], [[1, 3]] * 6)
     np.testing.assert_array_equal(params.underage_cost, [[4, 5, 6]] * 6)
     np.testing.assert_array_equal(params.procurement_cost, np.zeros((6, 8)))
-    network = build_instance(varied()).network
+    network = build_instance(depots_and_stores()).network
     names = [node.name for node in network.nodes]
     assert names == ["supplier", "depot_0", "depot_1", "store_0", "store_1", "store_2"]
     ends = [(names[edge.source], names[edge.destination]) for edge in network.edges]
@@ -129,14 +111,14 @@ def test_lists_and_numbers_stand_where_they_are_given():
     st.sampled_from(["train", "dev", "test"]),
 )
 def test_the_first_scenarios_are_the_same_whatever_the_count(few, more, vary, split):
-    small, large = (params_of(varied(vary), split, count) for count in (few, more))
+    small, large = (params_of(depots_and_stores(vary), split, count) for count in (few, more))
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a, b[:few]), small, large)
 
 
 def test_what_varies_is_drawn_afresh_for_each_split_and_the_instance_is_not():
     drawn = {
         vary: [
-            np.asarray(params_of(varied(vary), split).holding_cost[:, 2:])
+            np.asarray(params_of(depots_and_stores(vary), split).holding_cost[:, 2:])
             for split in ("train", "dev", "test")
         ]
         for vary in ("location", "scenario", "both")
@@ -150,7 +132,7 @@ def test_what_varies_is_drawn_afresh_for_each_split_and_the_instance_is_not():
 
 def test_one_more_field_changes_no_other():
     cost = {"low": 1.0, "high": 9.0, "vary": "both"}
-    before, after = params_of(varied()), params_of(varied(underage_cost=cost))
+    before, after = params_of(depots_and_stores()), params_of(depots_and_stores(underage_cost=cost))
     np.testing.assert_array_equal(before.holding_cost, after.holding_cost)
     np.testing.assert_array_equal(before.lead_time, after.lead_time)
     # Equal ranges of two fields are two draws.
@@ -195,29 +177,13 @@ def test_a_wrong_graph_is_refused_in_one_sentence(change, words):
 
 def test_a_list_of_the_wrong_length_is_refused():
     with pytest.raises(InputError, match=r"nodes\.store\.underage_cost lists 2 .* there are 3;"):
-        params_of(varied(underage_cost=[4.0, 5.0]))
+        params_of(depots_and_stores(underage_cost=[4.0, 5.0]))
     config = problem_config(demand={"distribution": "poisson", "mean": [5.0, 6.0]})
     with pytest.raises(InputError, match=r"demand\.mean lists 2 values but there are 1;"):
         params_of(config)
 
 
-WEEKS, PAST = 20, 3
-
-
-def sales_file(folder, items=4, places=2):
-    """Item i at place p sells 100 i + 10 p + week, so that every number tells where it is from."""
-    path = folder / "sales.csv"
-    if not path.exists():
-        start = datetime.date(2020, 1, 7)
-        rows = [
-            (start + datetime.timedelta(7 * week), f"item{i}", f"p{p}", 100 * i + 10 * p + week)
-            for i in range(items)
-            for p in range(places)
-            for week in range(WEEKS)
-        ]
-        names = ["date", "item", "location", "quantity"]
-        pl.DataFrame(rows, schema=names, orient="row").write_csv(path)
-    return str(path)
+PAST = 3
 
 
 def recorded(folder, stores=1, **demand):

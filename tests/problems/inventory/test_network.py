@@ -35,7 +35,11 @@ CHAIN = (Edge(0, 1), Edge(1, 2))
         ((SUPPLY, DEPOT, STORE), (*CHAIN, Edge(0, 1)), ["two edges", "'mill'", "'depot'"]),
         ((SUPPLY, DEPOT, STORE), (*CHAIN, Edge(2, 0)), ["'shop'", "supply", "'mill'"]),
         ((SUPPLY, DEPOT, DEPOT._replace(name="hub")), (*CHAIN, Edge(2, 1)), ["'demand'"]),
-        ((SUPPLY, DEPOT, STORE), (Edge(0, 1), Edge(0, 2)), ["nothing leaves", "'depot'"]),
+        (
+            (SUPPLY, DEPOT, STORE),
+            (Edge(0, 1), Edge(0, 2)),
+            ["no demand", "'depot'"],
+        ),
         ((SUPPLY, DEPOT, STORE._replace(name="mill")), CHAIN, ["'mill'", "twice"]),
     ],
     ids=["itself", "unreachable", "twice", "into supply", "no demand", "dead end", "same name"],
