@@ -56,7 +56,7 @@ def stratified_batch(key: PRNGKeyArray, scenarios: int, batch: int) -> Int[Array
     width = np.diff(edges)
     position = edges[:-1] + jnp.minimum(jnp.int32(within * width), width - 1)
     shift = jax.random.randint(shift_key, (), 0, scenarios)
-    return (position + shift) % scenarios
+    return jnp.asarray((position + shift) % scenarios)
 
 
 def compile_programs(
