@@ -87,7 +87,9 @@ def test_a_table_trains_from_the_command_line(tmp_path):
     assert "400" in done.stderr
 
 
-def test_importing_the_package_starts_nothing():
-    code = "import sys, neuroinv; assert 'jax' not in sys.modules; import neuroinv.config"
-    code += "; assert 'jax' not in sys.modules, 'config imports jax'"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_importing_the_package_is_light_and_starts_no_device():
+    light = "import sys, neuroinv; assert 'jax' not in sys.modules"
+    whole = "import neuroinv.cli, neuroinv.experiment; from jax._src import xla_bridge"
+    whole += "; assert not xla_bridge.backends_are_initialized()"
+    for code in (light, whole):
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

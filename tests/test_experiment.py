@@ -136,7 +136,7 @@ def test_a_checkpoint_of_another_structure_is_one_sentence(tmp_path):
         mapping["policy"]["hidden"] = [8, 9]
         return mapping
 
-    with pytest.raises(InputError, match=r"kernel_1.*another policy"):
+    with pytest.raises(InputError, match=r"bias_1.*another policy"):
         evaluate(finished.path, wider)
 
 

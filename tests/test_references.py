@@ -54,7 +54,7 @@ def test_exact_cost_of_a_backlogged_level_lies_above_the_optimum(tmp_path):
     [
         "problem.nodes.store.underage_cost={low: 1, high: 9, vary: scenario}",
         "problem.nodes.store.holding_cost=0",
-        "problem.edges.order.procurement_cost=1",
+        "+problem.edges.order.procurement_cost=1",
         "problem.objective=profit",
         "problem=one_warehouse_lost",
     ],

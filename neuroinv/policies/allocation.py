@@ -29,7 +29,8 @@ def proportional(network: Network, wanted: Orders, on_hand: OnHand) -> Orders:
     available = jnp.maximum(on_hand, 0.0)
     must_ship = ~_holds_stock(network)
     # A node that must ship, and of which nothing is wanted, ships evenly.
-    wanted = wanted + SCARCELY_WANTED * (leaving.T @ must_ship.astype(np.float32))
+    evenly = must_ship & (route(leaving, wanted) < SCARCELY_WANTED)
+    wanted = jnp.where(route(leaving.T, jnp.asarray(evenly, wanted.dtype)) > 0, 1.0, wanted)
     share = available / jnp.maximum(route(leaving, wanted), 1e-10)
     share = jnp.where(must_ship, share, jnp.minimum(share, 1.0))
     return wanted * (route(leaving.T, share) + (sources(network) < 0))

@@ -77,12 +77,11 @@ def mlp(network: Network, config: MLPConfig) -> Policy:
         at_locations, at_demands = scales(observation)
         protected = 1 + jnp.max(jnp.where(incoming(network) > 0, observation.lead_time, 0), axis=1)
         position = observation.on_hand + jnp.sum(observation.pipeline, axis=1)
-        expected = protected * location_scale(network, observation)
         parts: dict[Feature, list[Array]] = {
             "inventory": [
                 bounded(observation.on_hand / at_locations),
                 bounded(observation.pipeline / at_locations[:, None]),
-                bounded((position - expected) / at_locations),
+                bounded(position / at_locations - protected),
             ],
             "past_demand": [bounded(observation.past_demand / at_demands)],
             "calendar": [observation.calendar],

@@ -53,7 +53,11 @@ def restore(path: Path, like: PyTree) -> PyTree:
                 f"{wanted.get(leaf, 'absent')} here; it belongs to another policy, problem or "
                 "number of seeds, so train anew or name the run it came from"
             )
-    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), like)
+    # Onto this machine's device, whatever the one was that the checkpoint was written from.
+    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    abstract = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), like
+    )
     return orbax.load(path, abstract)
 
 
