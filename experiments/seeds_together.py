@@ -16,12 +16,13 @@ from neuroinv.composition import compose
 from neuroinv.config import parse
 from neuroinv.training.loop import compile_programs, run_segments
 
-SEEDS, UPDATES = 8, 200
+SEEDS, UPDATES = 8, 100
 
 
 def curves(seed: int, seeds: int, chunk: int) -> tuple[np.ndarray, float, float]:
     """Dev cost after each segment (segments x seeds), seconds to compile and seconds to run."""
     overrides = [f"seed={seed}", f"training.seeds={seeds}", f"training.seed_chunk={chunk}"]
+    overrides += ["training.steps_between_dev=25"]
     config = parse(compose([*overrides, f"training.steps={UPDATES}", "training.patience=100000"]))
     built = build(config)
     assert built.algorithm is not None
