@@ -100,7 +100,7 @@ def _train_one(mapping: dict) -> None:
     from neuroinv.experiment import train
     from neuroinv.training.records import read_facts
 
-    console = Console()
+    console = _console()
     with listening(console, config.training.steps, config.logger.progress) as listen:
         finished = train(config, listen)
     console.print(render(finished.table))
@@ -133,7 +133,7 @@ def _evaluate(arguments: list[str]) -> None:
     from neuroinv.experiment import evaluate
 
     table = evaluate(options.run, lambda mapping: override(mapping, options.overrides))
-    Console().print(render(table))
+    _console().print(render(table))
 
 
 def _list(arguments: list[str]) -> None:
@@ -158,6 +158,11 @@ def _bench(arguments: list[str]) -> None:
         raise InputError(f"--repeats is {options.repeats}; give 1 or more")
     for line in bench.run(options.cases, options.repeats):
         print(line, flush=True)
+
+
+def _console() -> Console:
+    """A console as wide as the terminal, or wide enough for a table where there is none."""
+    return Console(width=None if sys.stdout.isatty() else 110)
 
 
 def _complain(message: object) -> None:

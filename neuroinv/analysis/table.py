@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table as RichTable
 
 from neuroinv.analysis.statistics import Interval
@@ -67,7 +68,7 @@ class Table(NamedTuple):
 def render(table: Table) -> RichTable:
     """The table for a terminal."""
     what = "profit" if table.profit else "cost"
-    shown = RichTable(title=table.title, title_justify="left")
+    shown = RichTable(title=table.title, title_justify="left", box=SIMPLE_HEAD)
     shown.add_column("policy")
     shown.add_column(f"exact {what}", justify="right")
     shown.add_column(f"test {what}", justify="right")
