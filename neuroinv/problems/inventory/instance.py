@@ -45,7 +45,7 @@ from neuroinv.types import InputError
 
 Split = Literal["train", "dev", "test"]
 MOST_ENTRIES = 2**28  # of all tables of demand together: a gibibyte
-DAYS_A_YEAR = 365.0  # in smaller units a network learns the shocks of single weeks by heart
+DAYS_A_YEAR = 365.0  # keeps the calendar's features below one
 
 
 class Instance(NamedTuple):
