@@ -6,6 +6,7 @@ regime. Gradient estimators ask for the log-probability; a greedy policy asks fo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -29,6 +30,35 @@ class Deterministic(NamedTuple):
 
     def log_prob(self, action: PyTree) -> Float[Array, ""]:
         """Zero: the score function of a certain action has no part in any gradient."""
+        del action
+        return jnp.zeros(())
+
+    def entropy(self) -> Float[Array, ""]:
+        """Zero."""
+        return jnp.zeros(())
+
+
+class Transformed(NamedTuple):
+    """One action, taken for certain, that is a transform of unbounded outputs.
+
+    The outputs are kept apart because score-function estimators add their noise to them, before the
+    transform makes an action feasible.
+    """
+
+    outputs: Float[Array, " outputs"]
+    transform: Callable[[Float[Array, " outputs"]], PyTree]
+
+    def sample(self, key: PRNGKeyArray) -> PyTree:
+        """The action; the key is not used."""
+        del key
+        return self.mode()
+
+    def mode(self) -> PyTree:
+        """The action."""
+        return self.transform(self.outputs)
+
+    def log_prob(self, action: PyTree) -> Float[Array, ""]:
+        """Zero, as for any certain action."""
         del action
         return jnp.zeros(())
 
@@ -94,4 +124,4 @@ class Categorical(NamedTuple):
         return -jnp.sum(jnp.exp(log_probabilities) * log_probabilities)
 
 
-Decision = Deterministic | Gaussian | Categorical
+Decision = Deterministic | Transformed | Gaussian | Categorical

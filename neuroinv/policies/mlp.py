@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from neuroinv.config import Feature, MLPConfig
-from neuroinv.decisions import Deterministic
+from neuroinv.decisions import Transformed
 from neuroinv.policies import allocation
 from neuroinv.policies.stock_levels import location_scale
 from neuroinv.problems.inventory.dynamics import Observation, route
@@ -103,13 +103,15 @@ def mlp(network: Network, config: MLPConfig) -> Policy:
             )
         return net.init(key, seen)
 
-    def apply(variables: PyTree, observation: Observation) -> Deterministic:
-        output = jnp.asarray(net.apply(variables, features(observation)))
-        scale = route(incoming(network).T, scales(observation)[0])
-        wanted = scale * jax.nn.softplus(output + ONE)
-        if config.allocation == "proportional":
-            return Deterministic(allocation.proportional(network, wanted, observation.on_hand))
-        shipped = allocation.softmax(network, output, observation.on_hand)
-        return Deterministic(jnp.where(sources(network) >= 0, shipped, wanted))
+    def apply(variables: PyTree, observation: Observation) -> Transformed:
+        def orders(outputs: Float[Array, " edges"]) -> Float[Array, " edges"]:
+            scale = route(incoming(network).T, scales(observation)[0])
+            wanted = scale * jax.nn.softplus(outputs + ONE)
+            if config.allocation == "proportional":
+                return allocation.proportional(network, wanted, observation.on_hand)
+            shipped = allocation.softmax(network, outputs, observation.on_hand)
+            return jnp.where(sources(network) >= 0, shipped, wanted)
+
+        return Transformed(jnp.asarray(net.apply(variables, features(observation))), orders)
 
     return Policy(init, apply)

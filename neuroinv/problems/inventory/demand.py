@@ -2,7 +2,7 @@
 
 Leaves hold one value per demand location (shape `[demands]`) unless said otherwise, so a
 distribution is part of a scenario's parameters: it can be vmapped, swept and differentiated.
-`mean` is what a planner would take as typical demand, before any history is seen.
+`mean` and `std` are what a planner would take as typical of a period, before any history is seen.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Discrete(NamedTuple):
     """
 
     mean: Demands
+    std: Demands
     cumulative: Float[Array, "demands support"]
     """P(demand <= n) for n = 0, 1, ... up to where the rest is negligible."""
 
@@ -63,6 +64,8 @@ class Series(NamedTuple):
 
     mean: Demands
     """Mean over the history that precedes the first period."""
+    std: Demands
+    """Standard deviation over that history."""
     recorded: Sampled
 
     def sample(self, key: PRNGKeyArray, periods: int) -> Sampled:

@@ -94,6 +94,8 @@ class Observation(NamedTuple):
     lead_time: Int[Array, " edges"]
     demand_scale: Float[Array, " demands"]
     """Typical demand per period: the distribution's mean, or that of the observed window."""
+    demand_std: Float[Array, " demands"]
+    """Standard deviation of demand per period, likewise."""
 
 
 class Costs(NamedTuple):
@@ -143,8 +145,9 @@ def inventory_problem(network: Network) -> Problem:
         if state.past_demand.shape[0]:
             # Below one unit a period a scale says little and would only blow up the inputs.
             scale = jnp.maximum(jnp.mean(jnp.abs(state.past_demand), axis=0), 1.0)
+            std = jnp.std(state.past_demand, axis=0)
         else:
-            scale = params.demand.mean
+            scale, std = params.demand.mean, params.demand.std
         return Observation(
             *state,
             params.holding_cost,
@@ -152,6 +155,7 @@ def inventory_problem(network: Network) -> Problem:
             params.procurement_cost,
             params.lead_time,
             scale,
+            std,
         )
 
     def step(

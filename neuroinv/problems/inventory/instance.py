@@ -193,7 +193,7 @@ def _synthetic(config: Any, drawn: Any) -> Demand:
             f"problem.demand.mean is up to {mean.max():g}, which for {len(mean)} scenarios makes "
             "tables of demand too large for memory; count in larger units, or use normal demand"
         )
-    return Discrete(_float32(mean), _float32(discrete_table(frozen, mean)))
+    return Discrete(_float32(mean), _float32(frozen.std()), _float32(discrete_table(frozen, mean)))
 
 
 def _read(config: ProblemConfig, network: Network) -> SalesTable | None:
@@ -241,8 +241,10 @@ def _recorded(
     # The period after the last is never decided upon; its calendar only fills the array.
     dated = np.concatenate([dated, dated[-1:]])
     calendar = np.broadcast_to(dated, (scenarios, *dated.shape))
-    mean = _float32(np.abs(history).mean(axis=1))
-    return Series(mean, _float32(recorded)), _float32(history), _float32(calendar)
+    typical = Series(
+        _float32(np.abs(history).mean(axis=1)), _float32(history.std(axis=1)), _float32(recorded)
+    )
+    return typical, _float32(history), _float32(calendar)
 
 
 def _float32(values: Any) -> Array:

@@ -134,12 +134,12 @@ def test_the_table_of_a_whole_distribution_is_its_exact_cumulative():
 
 def test_no_uniform_number_draws_beyond_the_table():
     cumulative = jnp.array([[0.25, 0.5, 1.0]])
-    draws = Discrete(jnp.array([1.25]), cumulative).sample(KEY, 1000)
+    draws = Discrete(jnp.array([1.25]), jnp.array([1.0]), cumulative).sample(KEY, 1000)
     assert sorted(np.unique(draws)) == [0, 1, 2]
 
 
 def test_series_replays_its_record_whatever_the_key():
     recorded = jnp.asarray(np.random.default_rng(0).normal(5, 9, (8, 2)), jnp.float32)
-    series = Series(jnp.ones(2), recorded)
+    series = Series(jnp.ones(2), jnp.ones(2), recorded)
     for key in jax.random.split(KEY, 2):
         np.testing.assert_array_equal(series.sample(key, 5), recorded[:5])

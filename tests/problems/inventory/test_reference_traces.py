@@ -88,7 +88,11 @@ def test_every_period_of_the_trace_is_reproduced(name):
         procurement_cost=jnp.zeros((count, edge_count)),
         lead_time=jnp.asarray(np.concatenate(delays, axis=1), jnp.int32),
         initial_inventory=jnp.zeros((count, 2)),
-        demand=Series(jnp.ones((count, customers)), jnp.asarray(trace["in_demands"].mT)),
+        demand=Series(
+            jnp.ones((count, customers)),
+            jnp.ones((count, customers)),
+            jnp.asarray(trace["in_demands"].mT),
+        ),
         history=jnp.zeros((count, 0, customers)),
         calendar=jnp.zeros((count, 1, 0)),
     )

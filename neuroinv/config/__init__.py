@@ -1,0 +1,81 @@
+"""The schema of a run: frozen dataclasses, checked as they are built, and their digest.
+
+Hydra composes a plain mapping from `conf/`; `parse` turns it into a `Config` or raises one
+InputError that names the field, its value and the remedy. Nothing here imports JAX.
+"""
+
+from neuroinv.config.algorithm import (
+    HDPOConfig,
+)
+from neuroinv.config.demand import (
+    DemandConfig,
+    GeometricDemand,
+    NegativeBinomialDemand,
+    NormalDemand,
+    PoissonDemand,
+    SeriesDemand,
+    TableColumns,
+)
+from neuroinv.config.policy import (
+    BaseStockConfig,
+    CappedBaseStockConfig,
+    Feature,
+    JustInTimeConfig,
+    MLPConfig,
+    PolicyConfig,
+)
+from neuroinv.config.problem import (
+    EdgeConfig,
+    NodeConfig,
+    ProblemConfig,
+)
+from neuroinv.config.schema import (
+    Config,
+    digest,
+    nearest,
+    parse,
+    schemas,
+    to_mapping,
+)
+from neuroinv.config.training import (
+    LoggerConfig,
+    SplitConfig,
+    TrainingConfig,
+)
+from neuroinv.config.values import (
+    Range,
+    Value,
+    numbers,
+)
+
+__all__ = [
+    "BaseStockConfig",
+    "CappedBaseStockConfig",
+    "Config",
+    "DemandConfig",
+    "EdgeConfig",
+    "Feature",
+    "GeometricDemand",
+    "HDPOConfig",
+    "JustInTimeConfig",
+    "LoggerConfig",
+    "MLPConfig",
+    "NegativeBinomialDemand",
+    "NodeConfig",
+    "NormalDemand",
+    "PoissonDemand",
+    "PolicyConfig",
+    "ProblemConfig",
+    "Range",
+    "SeriesDemand",
+    "SplitConfig",
+    "TableColumns",
+    "TrainingConfig",
+    "Value",
+    "digest",
+    "nearest",
+    "numbers",
+    "parse",
+    "schemas",
+    "to_mapping",
+]

@@ -1,0 +1,68 @@
+"""Schema of the policies."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from neuroinv.config.values import SCHEMA, Count
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class BaseStockConfig:
+    """Order up to a level: trainable periods of cover times typical demand."""
+
+    kind: Literal["base_stock"]
+    """Which policy."""
+    initial_cover: Annotated[float, Field(gt=0)] = 1.0
+    """First level, as a multiple of typical demand over the lead time plus one period."""
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class CappedBaseStockConfig:
+    """Order up to a level but never more than a cap."""
+
+    kind: Literal["capped_base_stock"]
+    """Which policy."""
+    initial_cover: Annotated[float, Field(gt=0)] = 1.0
+    """First level, as a multiple of typical demand over the lead time plus one period."""
+    initial_cap: Annotated[float, Field(gt=0)] = 1.5
+    """First cap on an order, as a multiple of typical demand per period."""
+
+
+Feature = Literal["inventory", "past_demand", "calendar", "costs", "lead_times", "demand_scale"]
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class MLPConfig:
+    """A multilayer perceptron on all that is observed, with orders feasible by construction."""
+
+    kind: Literal["mlp"]
+    """Which policy."""
+    hidden: tuple[Count, ...] = (32, 32, 32)
+    """Width of each hidden layer."""
+    activation: Literal["relu", "tanh", "elu", "silu"] = "relu"
+    """Activation of the hidden layers."""
+    observes: Annotated[tuple[Feature, ...], Field(min_length=1)] = ("inventory",)
+    """What the network reads."""
+    scale: Literal["demand", "none"] = "demand"
+    """demand divides quantities by each location's typical demand and multiplies orders by it;
+    none reads and orders raw units."""
+    allocation: Literal["proportional", "softmax"] = "proportional"
+    """How stock of a location is shared when more is wanted than there is."""
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class JustInTimeConfig:
+    """Orders each unit so that it arrives when it is sold: a hindsight bound, not trainable."""
+
+    kind: Literal["just_in_time"]
+    """Which policy."""
+
+
+PolicyConfig = Annotated[
+    BaseStockConfig | CappedBaseStockConfig | MLPConfig | JustInTimeConfig,
+    Field(discriminator="kind"),
+]

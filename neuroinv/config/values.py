@@ -1,0 +1,78 @@
+"""Numbers in a config: one for all, a list with one for each, or a range to draw from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic.dataclasses import dataclass
+
+SCHEMA = ConfigDict(extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class Range:
+    """A parameter drawn uniformly from a range instead of given."""
+
+    low: float
+    """Lowest value."""
+    high: float
+    """Highest value (for whole numbers it is included)."""
+    vary: Literal["location", "scenario", "both"] = "location"
+    """One draw per location or edge for all scenarios, one per scenario, or one for each pair."""
+    decimals: int | None = None
+    """Round the draw to this many decimals; null keeps it as it is."""
+    reference_seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
+    """Null draws from the problem's key; a number reseeds NumPy's legacy generator with it, which
+    reproduces the instance of the paper's public code to the digit."""
+
+    def __post_init__(self) -> None:
+        if self.high < self.low:
+            raise ValueError(f"high={self.high:g} is below low={self.low:g}; swap them")
+
+
+def _kind_of_value(value: Any) -> str:
+    if isinstance(value, Mapping | Range):
+        return "range"
+    return "list" if isinstance(value, list | tuple) else "number"
+
+
+def numbers(value: Value) -> tuple[float, ...]:
+    """The smallest set of numbers that bounds a value: its own, its list, or its range's ends."""
+    if isinstance(value, Range):
+        return (value.low, value.high)
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _at_least_zero(value: Any) -> Any:
+    if min(numbers(value)) < 0:
+        raise ValueError(f"must not be negative but is {min(numbers(value)):g}; give 0 or more")
+    return value
+
+
+def _positive(value: Any) -> Any:
+    if min(numbers(value)) <= 0:
+        raise ValueError(f"must be positive but is {min(numbers(value)):g}; give more than 0")
+    return value
+
+
+def _whole(value: Any) -> Any:
+    for number in numbers(value):
+        if number != int(number):
+            raise ValueError(f"must be whole periods but is {number:g}; round it")
+    return value
+
+
+Value = Annotated[
+    Annotated[float, Tag("number")]
+    | Annotated[tuple[float, ...], Field(min_length=1), Tag("list")]
+    | Annotated[Range, Tag("range")],
+    Discriminator(_kind_of_value),
+]
+"""A number for all, a list with one for each, or a range to draw from."""
+Cost = Annotated[Value, AfterValidator(_at_least_zero)]
+LeadTime = Annotated[Value, AfterValidator(_at_least_zero), AfterValidator(_whole)]
+Positive = Annotated[Value, AfterValidator(_positive)]
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
