@@ -1,9 +1,9 @@
 """Time one gradient step and one evaluation of named cases; one JSON line each.
 
 Compilation is timed apart. Beside each case the same network's matrix products are timed in the
-same run, in a scan of as many periods and with nothing between them; the share says how much of
-what this machine can do with such products the whole simulation reaches. Times are medians of
-interleaved repeats.
+same run, in a scan of as many periods, in the same chunks and with nothing between them; the share
+says how much of what this machine can do with such products the whole simulation reaches. Times are
+medians of interleaved repeats.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from neuroinv.config import MLPConfig, nearest, parse
 from neuroinv.gradients import pathwise
 from neuroinv.keys import Branch, branch
 from neuroinv.rollout import draw, greedy, total
+from neuroinv.scenarios import chunk_size
 from neuroinv.types import InputError
 
 CASES: dict[str, list[str]] = {
@@ -126,9 +127,14 @@ def _products(shapes: list[int], batch: int, periods: int, gradient: bool) -> Pr
                 passed = kernel.T @ passed
             return carried + passed[:1], None
 
-        return jnp.sum(jax.lax.scan(one_period, inputs, length=periods)[0])
+        def one_chunk(inputs):
+            return jnp.sum(jax.lax.scan(one_period, inputs, length=periods)[0])
 
-    return _compile(jax.grad(final) if gradient else final, kernels, jnp.ones((shapes[0], batch)))
+        return jnp.sum(jax.lax.map(one_chunk, inputs))
+
+    size = chunk_size(batch)
+    inputs = jnp.ones((batch // size, shapes[0], size))
+    return _compile(jax.grad(final) if gradient else final, kernels, inputs)
 
 
 def _interleaved(

@@ -13,6 +13,7 @@ from neuroinv.config import (
     BaseStockConfig,
     CappedBaseStockConfig,
     Config,
+    GNNConfig,
     JustInTimeConfig,
     MLPConfig,
     PolicyConfig,
@@ -20,6 +21,7 @@ from neuroinv.config import (
 )
 from neuroinv.keys import Branch, branch
 from neuroinv.policies.allocation import whole_units
+from neuroinv.policies.gnn import gnn
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.policies.mlp import mlp
 from neuroinv.policies.stock_levels import base_stock, capped_base_stock
@@ -94,6 +96,8 @@ def build_policy(network: Network, config: PolicyConfig) -> Policy | HindsightPo
             return capped_base_stock(network, config.initial_cover, config.initial_cap)
         case MLPConfig():
             return mlp(network, config)
+        case GNNConfig():
+            return gnn(network, config)
         case JustInTimeConfig():
             return just_in_time(network)
 

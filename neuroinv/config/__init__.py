@@ -17,9 +17,11 @@ from neuroinv.config.demand import (
     TableColumns,
 )
 from neuroinv.config.policy import (
+    Activation,
     BaseStockConfig,
     CappedBaseStockConfig,
     Feature,
+    GNNConfig,
     JustInTimeConfig,
     MLPConfig,
     PolicyConfig,
@@ -49,12 +51,14 @@ from neuroinv.config.values import (
 )
 
 __all__ = [
+    "Activation",
     "BaseStockConfig",
     "CappedBaseStockConfig",
     "Config",
     "DemandConfig",
     "EdgeConfig",
     "Feature",
+    "GNNConfig",
     "GeometricDemand",
     "HDPOConfig",
     "JustInTimeConfig",

@@ -98,6 +98,8 @@ class SeriesDemand:
     """Periods scored once."""
     columns: TableColumns = dataclasses.field(default_factory=TableColumns)
     """Names of the table's columns."""
+    locations: tuple[str | int, ...] | None = None
+    """Which locations of the table, in the order of the demand nodes; null is all of them."""
     returns: Literal["keep", "clip"] = "clip"
     """Negative quantities are net returns: keep them as negative demand or clip them to zero."""
     past_periods: Count = 16

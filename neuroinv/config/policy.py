@@ -32,7 +32,16 @@ class CappedBaseStockConfig:
     """First cap on an order, as a multiple of typical demand per period."""
 
 
-Feature = Literal["inventory", "past_demand", "calendar", "costs", "lead_times", "demand_scale"]
+Feature = Literal[
+    "inventory",
+    "past_demand",
+    "calendar",
+    "costs",
+    "lead_times",
+    "demand_scale",
+    "demand_spread",
+]
+Activation = Literal["relu", "tanh", "elu", "silu"]
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -43,13 +52,38 @@ class MLPConfig:
     """Which policy."""
     hidden: tuple[Count, ...] = (32, 32, 32)
     """Width of each hidden layer."""
-    activation: Literal["relu", "tanh", "elu", "silu"] = "relu"
+    activation: Activation = "relu"
     """Activation of the hidden layers."""
     observes: Annotated[tuple[Feature, ...], Field(min_length=1)] = ("inventory",)
     """What the network reads."""
     scale: Literal["demand", "none"] = "demand"
     """demand divides quantities by each location's typical demand and multiplies orders by it;
     none reads and orders raw units."""
+    allocation: Literal["proportional", "softmax"] = "proportional"
+    """How stock of a location is shared when more is wanted than there is."""
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class GNNConfig:
+    """A graph neural network whose weights fit any network."""
+
+    kind: Literal["gnn"]
+    """Which policy."""
+    width: Count = 32
+    """Numbers kept for each node and edge."""
+    hidden: tuple[Count, ...] = (32,)
+    """Width of each hidden layer of the nets that update them."""
+    rounds: Count = 1
+    """How often nodes and edges hear of their neighbours; at least one per echelon serves best."""
+    activation: Activation = "relu"
+    """Activation of the hidden layers."""
+    observes: Annotated[tuple[Feature, ...], Field(min_length=1)] = (
+        "inventory",
+        "costs",
+        "lead_times",
+        "demand_spread",
+    )
+    """What the network reads."""
     allocation: Literal["proportional", "softmax"] = "proportional"
     """How stock of a location is shared when more is wanted than there is."""
 
@@ -63,6 +97,6 @@ class JustInTimeConfig:
 
 
 PolicyConfig = Annotated[
-    BaseStockConfig | CappedBaseStockConfig | MLPConfig | JustInTimeConfig,
+    BaseStockConfig | CappedBaseStockConfig | MLPConfig | GNNConfig | JustInTimeConfig,
     Field(discriminator="kind"),
 ]

@@ -32,13 +32,15 @@ class EdgeConfig:
     """A way goods can be ordered along: from every node of a group to every node of another."""
 
     source: str
-    """Name of the node or group that ships."""
+    """Name of the node or group that ships; store_3 is one member of the group store."""
     destination: str
-    """Name of the node or group that receives."""
+    """Name of the node or group that receives, likewise."""
     lead_time: LeadTime
     """Whole periods from order to use; 0 arrives before the same period's demand."""
     procurement_cost: Cost = 0.0
     """Per unit shipped along the edge."""
+    members: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
+    """Which members of the destination receive, counted from 0; null is all of them."""
 
 
 @dataclass(frozen=True, config=SCHEMA)

@@ -21,8 +21,11 @@ SCARCELY_WANTED = 1e-6  # units
 HOLD_LOGIT = 1.0  # what keeping stock competes with, as in the paper's code
 
 
-def proportional(network: Network, wanted: Orders, on_hand: OnHand) -> Orders:
-    """`wanted` (at least zero), cut in equal proportion at each source that cannot ship it all."""
+def proportional(
+    network: Network, wanted: Orders, on_hand: OnHand, kept: OnHand | float = 0.0
+) -> Orders:
+    """`wanted` (at least zero), cut in equal proportion at each source that cannot ship it all and
+    also hold back what it wants `kept`. A node that may not hold stock keeps nothing."""
     leaving = outgoing(network)
     if not leaving.any():
         return wanted
@@ -31,16 +34,20 @@ def proportional(network: Network, wanted: Orders, on_hand: OnHand) -> Orders:
     # A node that must ship, and of which nothing is wanted, ships evenly.
     evenly = must_ship & (route(leaving, wanted) < SCARCELY_WANTED)
     wanted = jnp.where(route(leaving.T, jnp.asarray(evenly, wanted.dtype)) > 0, 1.0, wanted)
-    share = available / jnp.maximum(route(leaving, wanted), 1e-10)
+    claimed = route(leaving, wanted) + jnp.where(must_ship, 0.0, kept)
+    share = available / jnp.maximum(claimed, 1e-10)
     share = jnp.where(must_ship, share, jnp.minimum(share, 1.0))
     return wanted * (route(leaving.T, share) + (sources(network) < 0))
 
 
-def softmax(network: Network, logits: Orders, on_hand: OnHand) -> Orders:
+def softmax(
+    network: Network, logits: Orders, on_hand: OnHand, keep_logits: OnHand | float = HOLD_LOGIT
+) -> Orders:
     """Shares of each source's stock by a softmax over its outgoing edges and, where it may hold
     stock, the choice of keeping it. Edges from supply nodes get zero: order on them separately."""
     leaving = outgoing(network)
-    keep = np.where(_holds_stock(network) | (leaving.sum(axis=1) == 0), HOLD_LOGIT, -np.inf)
+    may_keep = _holds_stock(network) | (leaving.sum(axis=1) == 0)
+    keep = jnp.where(may_keep, keep_logits, -jnp.inf)
     choices = jnp.where(leaving > 0, logits[None, :], -jnp.inf)
     shares = jax.nn.softmax(jnp.concatenate([choices, keep[:, None]], axis=1), axis=1)[:, :-1]
     shipped = shares * jnp.maximum(on_hand, 0.0)[:, None]

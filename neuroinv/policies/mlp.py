@@ -19,7 +19,11 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from neuroinv.config import Feature, MLPConfig
 from neuroinv.decisions import Transformed
 from neuroinv.policies import allocation
-from neuroinv.policies.stock_levels import location_scale
+from neuroinv.policies.positions import (
+    echelon_position,
+    location_scale,
+    protected_periods,
+)
 from neuroinv.problems.inventory.dynamics import Observation, route
 from neuroinv.problems.inventory.network import Network, incoming, sources
 from neuroinv.types import InputError, Policy
@@ -75,13 +79,12 @@ def mlp(network: Network, config: MLPConfig) -> Policy:
 
     def features(observation: Observation) -> Float[Array, " features"]:
         at_locations, at_demands = scales(observation)
-        protected = 1 + jnp.max(jnp.where(incoming(network) > 0, observation.lead_time, 0), axis=1)
-        position = observation.on_hand + jnp.sum(observation.pipeline, axis=1)
+        cover = echelon_position(network, observation) / at_locations
         parts: dict[Feature, list[Array]] = {
             "inventory": [
                 bounded(observation.on_hand / at_locations),
                 bounded(observation.pipeline / at_locations[:, None]),
-                bounded(position / at_locations - protected),
+                bounded(cover - protected_periods(network, observation)),
             ],
             "past_demand": [bounded(observation.past_demand / at_demands)],
             "calendar": [observation.calendar],
@@ -91,6 +94,7 @@ def mlp(network: Network, config: MLPConfig) -> Policy:
             ],
             "lead_times": [observation.lead_time / max(network.lead_time_bound, 1)],
             "demand_scale": [jnp.log1p(observation.demand_scale)],
+            "demand_spread": [observation.demand_std / observation.demand_scale],
         }
         return jnp.concatenate([jnp.ravel(x) for name in config.observes for x in parts[name]])
 

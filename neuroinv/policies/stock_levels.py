@@ -14,13 +14,13 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from neuroinv.decisions import Deterministic
 from neuroinv.policies.allocation import proportional
+from neuroinv.policies.positions import inventory_position, location_scale
 from neuroinv.problems.inventory.dynamics import Observation, route
 from neuroinv.problems.inventory.network import (
     Network,
     destinations,
     incoming,
     locations,
-    served,
 )
 from neuroinv.types import InputError, Policy
 
@@ -37,12 +37,6 @@ def check_one_supplier_each(network: Network, policy: str) -> None:
                 f"'{network.nodes[node].name}' has {np.sum(destinations(network) == position)}; "
                 "use another policy"
             )
-
-
-def location_scale(network: Network, observation: Observation) -> Float[Array, " locations"]:
-    """Typical demand per period of all customers that a location serves, itself or through
-    others."""
-    return route(served(network), observation.demand_scale)
 
 
 def base_stock(network: Network, initial_cover: float) -> Policy:
@@ -84,8 +78,8 @@ def _stock_level_policy(network: Network, name: str, initial: dict[str, float]) 
         }
 
     def apply(variables: Variables, observation: Observation) -> Deterministic:
-        position = observation.on_hand + jnp.sum(observation.pipeline, axis=1)
-        wanted = jnp.maximum(levels(network, variables, observation) - position, 0.0)
+        short = levels(network, variables, observation) - inventory_position(observation)
+        wanted = jnp.maximum(short, 0.0)
         if "cap" in initial:
             wanted = jnp.minimum(wanted, caps(network, variables, observation))
         on_edges = route(incoming(network).T, wanted)

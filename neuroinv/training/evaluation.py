@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Int, PRNGKeyArray, PyTree
 
 from neuroinv.rollout import Act, average_weights, simulate
+from neuroinv.scenarios import over_scenarios
 from neuroinv.types import Problem
 
 BLOCK = 100  # periods; long enough to keep the scan busy, short enough to hold in memory
@@ -66,4 +67,4 @@ def streamed_average_costs(
         return costs
 
     count = jax.tree.leaves(params)[0].shape[0]
-    return jax.vmap(one_scenario)(params, jax.random.split(key, count))
+    return over_scenarios(one_scenario, params, jax.random.split(key, count))

@@ -15,6 +15,7 @@ from neuroinv.config import (
     EdgeConfig,
     GeometricDemand,
     NegativeBinomialDemand,
+    NodeConfig,
     NormalDemand,
     PoissonDemand,
     ProblemConfig,
@@ -40,6 +41,7 @@ from neuroinv.problems.inventory.tables import (
     days_from_christmas,
     period_range,
     read_sales,
+    select_locations,
 )
 from neuroinv.types import InputError
 
@@ -62,31 +64,42 @@ def build_instance(config: ProblemConfig) -> Instance:
 
     Raises InputError for all that is wrong with the graph, the lead times or the table.
     """
-    nodes: list[Node] = []
-    members: dict[str, range] = {}
+    nodes = [node for group in config.nodes.items() for node in _members(*group)]
+    indices = {node.name: range(i, i + 1) for i, node in enumerate(nodes)}
     for name, node in config.nodes.items():
-        members[name] = range(len(nodes), len(nodes) + node.count)
-        for index in range(node.count):
-            label = name if node.count == 1 else f"{name}_{index}"
-            nodes.append(Node(label, node.kind, node.holds_stock))
+        first = indices[_members(name, node)[0].name].start
+        indices[name] = range(first, first + node.count)
     edges: list[Edge] = []
     for name, edge in config.edges.items():
         for end in ("source", "destination"):
-            if getattr(edge, end) not in members:
+            if getattr(edge, end) not in indices:
                 raise InputError(
                     f"problem.edges.{name}.{end} is '{getattr(edge, end)}', which is not a node; "
-                    f"{nearest(getattr(edge, end), members)}"
+                    f"{nearest(getattr(edge, end), indices)}"
+                )
+        receivers = indices[edge.destination]
+        for member in edge.members or ():
+            if member >= len(receivers):
+                raise InputError(
+                    f"problem.edges.{name}.members names {member}, but '{edge.destination}' has "
+                    f"members 0 to {len(receivers) - 1}; remove it or raise the group's count"
                 )
         if (longest := max(numbers(edge.lead_time))) > config.lead_time_bound:
             raise InputError(
                 f"problem.edges.{name}.lead_time is {longest:g}, over the bound "
                 f"problem.lead_time_bound={config.lead_time_bound}; raise the bound"
             )
-        edges += [Edge(i, j) for i in members[edge.source] for j in members[edge.destination]]
+        chosen = receivers if edge.members is None else [receivers[m] for m in edge.members]
+        edges += [Edge(i, j) for i in indices[edge.source] for j in chosen]
     network = build_network(
         tuple(nodes), tuple(edges), config.lead_time_bound, config.unmet_demand, config.objective
     )
     return Instance(config, network, _read(config, network))
+
+
+def _members(name: str, group: NodeConfig) -> list[Node]:
+    labels = [name] if group.count == 1 else [f"{name}_{index}" for index in range(group.count)]
+    return [Node(label, group.kind, group.holds_stock) for label in labels]
 
 
 def series_periods(instance: Instance, split: Split) -> int | None:
@@ -129,7 +142,11 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
 
     def of_edges(field: str, whole: bool = False) -> np.ndarray:
         def size(edge: EdgeConfig) -> int:
-            return config.nodes[edge.source].count * config.nodes[edge.destination].count
+            ships, receives = (
+                config.nodes[end].count if end in config.nodes else 1
+                for end in (edge.source, edge.destination)
+            )
+            return ships * (receives if edge.members is None else len(edge.members))
 
         groups = config.edges.items()
         drawn = [draw(getattr(e, field), size(e), f"edges.{n}.{field}", whole) for n, e in groups]
@@ -201,6 +218,9 @@ def _read(config: ProblemConfig, network: Network) -> SalesTable | None:
         return None
     columns = Columns(**dataclasses.asdict(config.demand.columns))
     table = read_sales(config.demand.path, columns, config.demand.returns)
+    if config.demand.locations is not None:
+        names = [str(name) for name in config.demand.locations]
+        table = select_locations(table, names, config.demand.path)
     for split in ("train", "dev", "test"):
         start, stop = getattr(config.demand, split)
         period_range(table, start, stop, f"problem.demand.{split}")
@@ -208,9 +228,11 @@ def _read(config: ProblemConfig, network: Network) -> SalesTable | None:
     if customers > 1 and len(table.locations) != customers:
         raise InputError(
             f"problem.nodes has {customers} demand nodes but {config.demand.path} has "
-            f"{len(table.locations)} locations; give the network one demand node per location"
+            f"{len(table.locations)} locations; give the network one demand node per location, or "
+            "choose some with problem.demand.locations"
         )
-    if customers > 1 and len(table.quantity) != len(table.items) * customers:
+    sold = len(set(table.item_index.tolist()))
+    if customers > 1 and len(table.quantity) != sold * customers:
         raise InputError(
             f"problem.demand.path: {config.demand.path} lacks some item in some location, but a "
             "network's scenario is one item in all of them; remove items not sold everywhere"

@@ -150,14 +150,38 @@ def outgoing(network: Network) -> Float32[np.ndarray, "locations edges"]:
 
 
 @lru_cache
-def served(network: Network) -> Float32[np.ndarray, "locations demands"]:
-    """1 where goods at the location can reach the demand location (itself included)."""
+def echelons(network: Network) -> Float32[np.ndarray, "locations locations"]:
+    """1 where the second location belongs to the echelon of the first: it is the same, or goods
+    that are at the first can reach it."""
     reach = np.eye(len(locations(network)), dtype=bool)
     internal = sources(network) >= 0
     ends = (sources(network)[internal], destinations(network)[internal])
     for _ in reach:  # no path is longer than there are locations
         np.logical_or.at(reach, ends[0], reach[ends[1]])
-    return reach[:, list(demand_locations(network))].astype(np.float32)
+    return reach.astype(np.float32)
+
+
+@lru_cache
+def served(network: Network) -> Float32[np.ndarray, "locations demands"]:
+    """1 where goods at the location can reach the demand location (itself included)."""
+    return echelons(network)[:, list(demand_locations(network))]
+
+
+@lru_cache
+def longest_chain(network: Network) -> int:
+    """Edges between locations on the longest way down; no more than there are locations, where
+    goods could go in a circle."""
+    hops = np.zeros(len(locations(network)), np.int32)
+    internal = sources(network) >= 0
+    for length in range(len(hops)):
+        farther = hops.copy()
+        np.maximum.at(
+            farther, sources(network)[internal], 1 + hops[destinations(network)[internal]]
+        )
+        if (farther == hops).all():
+            return length
+        hops = farther
+    return len(hops)
 
 
 @lru_cache

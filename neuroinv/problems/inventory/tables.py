@@ -95,6 +95,34 @@ def period_range(table: SalesTable, start: int, stop: int, name: str) -> SalesTa
     return table._replace(dates=table.dates[start:stop], quantity=table.quantity[:, start:stop])
 
 
+def select_locations(table: SalesTable, names: Sequence[str], path: str | Path) -> SalesTable:
+    """The series of the named locations; each item's follow one another in the order of `names`.
+
+    Raises:
+        InputError: the table has no such location, or one is named twice.
+    """
+    rank = np.full(len(table.locations), -1, np.int32)
+    for position, name in enumerate(names):
+        if name not in table.locations:
+            near = difflib.get_close_matches(name, table.locations, n=1)
+            raise InputError(
+                f"problem.demand.locations names '{name}', which {path} has not: "
+                f"{f'did you mean {near[0]}?' if near else 'name locations of the table.'}"
+            )
+        if name in names[:position]:
+            raise InputError(f"problem.demand.locations names '{name}' twice: remove one.")
+        rank[table.locations.index(name)] = position
+    ranked = rank[table.location_index]
+    order = np.lexsort((ranked, table.item_index))
+    kept = order[ranked[order] >= 0]
+    return table._replace(
+        locations=tuple(names),
+        item_index=table.item_index[kept],
+        location_index=ranked[kept],
+        quantity=table.quantity[kept],
+    )
+
+
 def days_from_christmas(dates: Sequence[datetime.date]) -> Float32[np.ndarray, " periods"]:
     """Signed days to the nearest 25 December: positive after it, negative before it.
 

@@ -1,0 +1,200 @@
+"""A graph neural network that reads any inventory network and orders on every edge (spec 3.4).
+
+Nodes are the network's own, supply nodes included; edges are its edges and, where stock may be kept
+back from shipping, a loop from a location to itself. Nodes and edges are embedded, hear of their
+neighbours for a few rounds through nets that all nodes and all edges share, and every edge then
+says how much it wants in multiples of its destination's typical demand. What demand does to a store
+is among the features of its node: an edge to the customers would decide nothing.
+
+No weight depends on the number of nodes or edges, nor on their order: the same variables serve any
+graph. The graph travels as a jraph.GraphsTuple; sums along it are dense products, because a scatter
+costs more than the product it saves on graphs of this size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import jraph
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from neuroinv.config import Feature, GNNConfig
+from neuroinv.decisions import Transformed
+from neuroinv.policies import allocation
+from neuroinv.policies.mlp import ACTIVATIONS, MOST_COVER, ONE
+from neuroinv.policies.positions import echelon_position, location_scale, protected_periods
+from neuroinv.problems.inventory.dynamics import Observation, route
+from neuroinv.problems.inventory.network import (
+    Network,
+    facing_demand,
+    incoming,
+    locations,
+    sources,
+)
+from neuroinv.types import Policy
+
+KINDS = ("supply", "stocking", "demand")
+
+
+class Perceptron(nn.Module):
+    """A perceptron on several inputs joined, each spread along the graph first.
+
+    Its first layer acts on each input before it is spread, which gives the same numbers as the
+    joined input would and multiplies once per node instead of once per edge.
+    """
+
+    widths: tuple[int, ...]
+    activation: str
+    last_initializer: Callable = nn.initializers.lecun_normal()
+
+    @nn.compact
+    def __call__(self, *inputs: tuple[Float[Array, "from features"], np.ndarray | None]) -> Array:
+        """Outputs [to, last width] of pairs (values, incidence [to, from] or None for as it is)."""
+        total: Array | float = 0.0
+        for index, (values, incidence) in enumerate(inputs):
+            part = nn.Dense(self.widths[0], use_bias=index == 0)(values)
+            total = total + (part if incidence is None else route(incidence, part))
+        for index, width in enumerate(self.widths[1:], start=2):
+            last = index == len(self.widths)
+            initializer = self.last_initializer if last else nn.initializers.lecun_normal()
+            activated = ACTIVATIONS[self.activation](jnp.asarray(total))
+            total = nn.Dense(width, kernel_init=initializer)(activated)
+        return jnp.asarray(total)
+
+
+class MessagePassing(nn.Module):
+    """Embeds nodes and edges, updates them for some rounds, and reads a number off every edge."""
+
+    config: GNNConfig
+
+    @nn.compact
+    def __call__(self, graph: jraph.GraphsTuple) -> Float[Array, " edges"]:
+        """One output per edge of one graph."""
+        config = self.config
+        count = graph.nodes.shape[0]
+        ends = np.arange(count)
+        sent = (np.asarray(graph.senders)[:, None] == ends).astype(np.float32)
+        received = (np.asarray(graph.receivers)[:, None] == ends).astype(np.float32)
+        # The spread of a sum grows with the root of its terms.
+        into = received.T / np.sqrt(np.maximum(received.sum(axis=0), 1.0))[:, None]
+        out_of = sent.T / np.sqrt(np.maximum(sent.sum(axis=0), 1.0))[:, None]
+
+        def net(name: str) -> Perceptron:
+            return Perceptron((*config.hidden, config.width), config.activation, name=name)
+
+        update_nodes, update_edges = net("update_nodes"), net("update_edges")
+        nodes = net("embed_nodes")((graph.nodes, None))
+        edges = net("embed_edges")((graph.edges, None), (nodes, sent), (nodes, received))
+        for _ in range(config.rounds):
+            nodes = nodes + update_nodes((nodes, None), (edges, into), (edges, out_of))
+            edges = edges + update_edges((edges, None), (nodes, sent), (nodes, received))
+        near_zero = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
+        read = Perceptron((*config.hidden, 1), config.activation, near_zero, name="read")
+        return read((edges, None))[:, 0]
+
+
+def loops(network: Network) -> tuple[int, ...]:
+    """Positions of the locations that may keep back stock from shipping: each has a loop."""
+    return tuple(
+        position
+        for position, node in enumerate(locations(network))
+        if network.nodes[node].holds_stock and (sources(network) == position).any()
+    )
+
+
+def graph_of(
+    network: Network, observation: Observation, observes: tuple[Feature, ...]
+) -> jraph.GraphsTuple:
+    """What is observed, laid out on the graph: the network's edges in their order, then the loops.
+
+    Quantities are multiples of typical demand, bounded as in `neuroinv.policies.mlp`. Rows of
+    supply nodes hold nothing but their kind.
+    """
+    at_locations = location_scale(network, observation)
+    facing = facing_demand(network)
+
+    def bounded(ratios: Array) -> Array:
+        return jnp.clip(ratios, -MOST_COVER, MOST_COVER)
+
+    def at_customers(values: Array) -> Array:
+        return route(facing, values)
+
+    cover = echelon_position(network, observation) / at_locations
+    everywhere = jnp.ones((len(at_locations), 1))
+    of_locations: dict[Feature, list[Array]] = {
+        "inventory": [
+            bounded(observation.on_hand / at_locations)[:, None],
+            bounded(observation.pipeline / at_locations[:, None]),
+            bounded(cover - protected_periods(network, observation))[:, None],
+        ],
+        "past_demand": [
+            at_customers(bounded(observation.past_demand / observation.demand_scale).T)
+        ],
+        "calendar": [everywhere * observation.calendar],
+        "costs": [
+            jnp.log1p(observation.holding_cost)[:, None],
+            at_customers(jnp.log1p(observation.underage_cost))[:, None],
+        ],
+        "lead_times": [],
+        "demand_scale": [jnp.log1p(at_locations)[:, None]],
+        "demand_spread": [at_customers(observation.demand_std / observation.demand_scale)[:, None]],
+    }
+    seen = [part for name in observes for part in of_locations[name]]
+    kinds = np.asarray([[n.kind == kind for kind in KINDS] for n in network.nodes], np.float32)
+    placed = np.eye(len(network.nodes), dtype=np.float32)[:, list(locations(network))]
+    nodes = jnp.concatenate([route(placed, part) for part in seen] + [jnp.asarray(kinds)], axis=1)
+
+    keeps = np.asarray(loops(network), np.int32)
+    is_loop = np.arange(len(network.edges) + len(keeps)) >= len(network.edges)
+    of_edges: dict[Feature, list[Array]] = {
+        "costs": [jnp.log1p(observation.procurement_cost)],
+        "lead_times": [observation.lead_time / max(network.lead_time_bound, 1)],
+    }
+    parts = [part for name in observes for part in of_edges.get(name, [])]
+    padded = [jnp.concatenate([part, jnp.zeros(len(keeps))])[:, None] for part in parts]
+    nodes_of = np.asarray(locations(network))[keeps]
+    senders = np.concatenate([[edge.source for edge in network.edges], nodes_of])
+    receivers = np.concatenate([[edge.destination for edge in network.edges], nodes_of])
+    return jraph.GraphsTuple(
+        nodes=nodes,
+        edges=jnp.concatenate([*padded, jnp.asarray(is_loop, jnp.float32)[:, None]], axis=1),
+        senders=senders.astype(np.int32),
+        receivers=receivers.astype(np.int32),
+        globals=None,
+        n_node=np.asarray([len(network.nodes)]),
+        n_edge=np.asarray([len(senders)]),
+    )
+
+
+def gnn(network: Network, config: GNNConfig) -> Policy:
+    """The policy; its orders are feasible by construction (see `neuroinv.policies.allocation`)."""
+    net = MessagePassing(config)
+    keeps = np.asarray(loops(network), np.int32)
+    place_loops = (keeps[None, :] == np.arange(len(locations(network)))[:, None]).astype(np.float32)
+
+    def init(key: PRNGKeyArray, example: Observation) -> PyTree:
+        return net.init(key, graph_of(network, example, config.observes))
+
+    def apply(variables: PyTree, observation: Observation) -> Transformed:
+        graph = graph_of(network, observation, config.observes)
+        at_locations = location_scale(network, observation)
+
+        def orders(outputs: Float[Array, " edges_and_loops"]) -> Float[Array, " edges"]:
+            on_edges, on_loops = jnp.split(outputs, [len(network.edges)])
+            wanted = route(incoming(network).T, at_locations) * jax.nn.softplus(on_edges + ONE)
+            if config.allocation == "softmax":
+                keep = route(place_loops, on_loops) + allocation.HOLD_LOGIT
+                shipped = allocation.softmax(network, on_edges, observation.on_hand, keep)
+                return jnp.where(sources(network) >= 0, shipped, wanted)
+            kept = route(
+                place_loops, route(place_loops.T, at_locations) * jax.nn.softplus(on_loops)
+            )
+            return allocation.proportional(network, wanted, observation.on_hand, kept)
+
+        return Transformed(jnp.asarray(net.apply(variables, graph)), orders)
+
+    return Policy(init, apply)

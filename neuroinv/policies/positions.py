@@ -1,0 +1,51 @@
+"""Where a location stands: its inventory position, its echelon's, and what each must last for."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from neuroinv.problems.inventory.dynamics import Observation, route
+from neuroinv.problems.inventory.network import (
+    Network,
+    echelons,
+    incoming,
+    longest_chain,
+    outgoing,
+    served,
+)
+
+AtLocations = Float[Array, " locations"]
+
+
+def location_scale(network: Network, observation: Observation) -> AtLocations:
+    """Typical demand per period of all customers that a location serves, itself or through
+    others."""
+    return route(served(network), observation.demand_scale)
+
+
+def inventory_position(observation: Observation) -> AtLocations:
+    """Units on hand, less those owed to customers, and on the way to each location."""
+    return observation.on_hand + jnp.sum(observation.pipeline, axis=1)
+
+
+def echelon_position(network: Network, observation: Observation) -> AtLocations:
+    """Inventory position of each location and of all locations downstream of it, in units."""
+    return route(echelons(network), inventory_position(observation))
+
+
+def longest_lead_time(network: Network, observation: Observation) -> AtLocations:
+    """Periods from order to use on the slowest edge into each location."""
+    lead_time = observation.lead_time.astype(jnp.float32)
+    return jnp.max(jnp.where(incoming(network) > 0, lead_time, 0.0), axis=1)
+
+
+def protected_periods(network: Network, observation: Observation) -> AtLocations:
+    """Periods of customers' demand that a location's echelon must last for: the lead times from its
+    supplier down to the farthest customer, and the period under way."""
+    own = longest_lead_time(network, observation)
+    protected = own
+    for _ in range(longest_chain(network)):
+        below = jnp.where(outgoing(network) > 0, route(incoming(network).T, protected), 0.0)
+        protected = own + jnp.max(below, axis=1)
+    return protected + 1.0
