@@ -13,18 +13,22 @@ from neuroinv.config import (
     BaseStockConfig,
     CappedBaseStockConfig,
     Config,
+    EchelonStockConfig,
     GNNConfig,
     JustInTimeConfig,
     MLPConfig,
     PolicyConfig,
     SplitConfig,
+    WaterFillingConfig,
 )
 from neuroinv.keys import Branch, branch
 from neuroinv.policies.allocation import whole_units
+from neuroinv.policies.echelon_stock import echelon_stock
 from neuroinv.policies.gnn import gnn
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.policies.mlp import mlp
 from neuroinv.policies.stock_levels import base_stock, capped_base_stock
+from neuroinv.policies.water_filling import water_filling
 from neuroinv.problems.inventory.dynamics import Observation, Parameters, inventory_problem
 from neuroinv.problems.inventory.instance import (
     Instance,
@@ -94,6 +98,10 @@ def build_policy(network: Network, config: PolicyConfig) -> Policy | HindsightPo
             return base_stock(network, config.initial_cover)
         case CappedBaseStockConfig():
             return capped_base_stock(network, config.initial_cover, config.initial_cap)
+        case EchelonStockConfig():
+            return echelon_stock(network, config.initial_cover)
+        case WaterFillingConfig():
+            return water_filling(network)
         case MLPConfig():
             return mlp(network, config)
         case GNNConfig():

@@ -242,7 +242,7 @@ def _score(
             jax.tree.map(lambda leaf, i=seed: leaf[i], variables)
             for seed in range(config.training.seeds)
         ]
-        exact = exact_costs(experiment.instance, policy, of_seeds)
+        exact = exact_costs(experiment.instance, config.policy, policy, of_seeds)
         detail = ", ".join(
             filter(None, (fitted_level(experiment.instance, one) for one in of_seeds[:MOST_LEVELS]))
         )

@@ -32,6 +32,25 @@ class CappedBaseStockConfig:
     """First cap on an order, as a multiple of typical demand per period."""
 
 
+@dataclass(frozen=True, config=SCHEMA)
+class EchelonStockConfig:
+    """Order the stock of a location and all downstream of it up to a level."""
+
+    kind: Literal["echelon_stock"]
+    """Which policy."""
+    initial_cover: Annotated[float, Field(gt=0)] = 1.0
+    """First increment of each level over those downstream, as a multiple of typical demand over the
+    lead time plus one period."""
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class WaterFillingConfig:
+    """A cross-dock that ships so that all its stores are equally safe."""
+
+    kind: Literal["water_filling"]
+    """Which policy."""
+
+
 Feature = Literal[
     "inventory",
     "past_demand",
@@ -97,6 +116,12 @@ class JustInTimeConfig:
 
 
 PolicyConfig = Annotated[
-    BaseStockConfig | CappedBaseStockConfig | MLPConfig | GNNConfig | JustInTimeConfig,
+    BaseStockConfig
+    | CappedBaseStockConfig
+    | EchelonStockConfig
+    | WaterFillingConfig
+    | MLPConfig
+    | GNNConfig
+    | JustInTimeConfig,
     Field(discriminator="kind"),
 ]

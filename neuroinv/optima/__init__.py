@@ -1,5 +1,12 @@
 """Exact optima of small inventory systems, to compare learned policies with."""
 
+from neuroinv.optima.clark_scarf import (
+    SerialOptimum,
+    serial_cost_discrete,
+    serial_cost_normal,
+    serial_optimum_discrete,
+    serial_optimum_normal,
+)
 from neuroinv.optima.lost_sales import (
     AverageCostOptimum,
     StockLevelPolicy,
@@ -17,11 +24,14 @@ from neuroinv.optima.newsvendor import (
     backlogged_optimum_normal,
 )
 from neuroinv.optima.pmf import geometric_pmf, negative_binomial_pmf, poisson_pmf
+from neuroinv.optima.transshipment import TransshipmentBound, transshipment_bound
 
 __all__ = [
     "AverageCostOptimum",
     "BaseStockOptimum",
+    "SerialOptimum",
     "StockLevelPolicy",
+    "TransshipmentBound",
     "backlogged_cost_discrete",
     "backlogged_cost_normal",
     "backlogged_optimum_discrete",
@@ -33,5 +43,10 @@ __all__ = [
     "negative_binomial_pmf",
     "poisson_pmf",
     "policy_cost",
+    "serial_cost_discrete",
+    "serial_cost_normal",
+    "serial_optimum_discrete",
+    "serial_optimum_normal",
     "table_order",
+    "transshipment_bound",
 ]

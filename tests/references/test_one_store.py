@@ -7,7 +7,8 @@ from small_runs import small_config
 
 from neuroinv.build import build
 from neuroinv.policies.stock_levels import base_stock
-from neuroinv.references import as_one_store, exact_costs, fitted_level, references
+from neuroinv.references import fitted_level, references
+from neuroinv.references.one_store import as_one_store, exact_store_costs
 
 
 def cover_of(level: float, lead_time: int = 4, mean: float = 5.0) -> dict:
@@ -37,14 +38,16 @@ def test_the_exact_cost_of_a_level_does_not_depend_on_how_it_is_reached(tmp_path
     config = small_config(tmp_path, f"problem.lead_time_bound={bound}")
     instance = build(config).instance
     policy = base_stock(instance.network, 1.0)
-    assert exact_costs(instance, policy, [cover_of(28)])[0] == pytest.approx(7.27088, abs=2e-4)
+    assert exact_store_costs(instance, policy, [cover_of(28)])[0] == pytest.approx(
+        7.27088, abs=2e-4
+    )
     assert fitted_level(instance, cover_of(28)) == "S=28.000"
 
 
 def test_exact_cost_of_a_backlogged_level_lies_above_the_optimum(tmp_path):
     instance = build(small_config(tmp_path, "problem=one_store_backlogged")).instance
     policy = base_stock(instance.network, 1.0)
-    optimum, above = exact_costs(instance, policy, [cover_of(29.586), cover_of(31)])
+    optimum, above = exact_store_costs(instance, policy, [cover_of(29.586), cover_of(31)])
     assert optimum == pytest.approx(6.2769, abs=1e-4)
     assert above > 6.3
 

@@ -1,8 +1,4 @@
-"""What a run is measured against: exact optima, the best of the classical policies, and bounds.
-
-Exact answers are computed on the host in float64, before training; the policies behind them are
-also simulated on the test paths, so that a gap can be told from the luck of the paths.
-"""
+"""Exact answers for a single store: optima, the best classical policies, and any policy's cost."""
 
 from __future__ import annotations
 
@@ -21,34 +17,22 @@ from neuroinv.config import (
     PoissonDemand,
     ProblemConfig,
     SeriesDemand,
-    Value,
     numbers,
 )
 from neuroinv.policies.allocation import whole_units
-from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.policies.stock_levels import base_stock, capped_base_stock, levels
-from neuroinv.problems.inventory.dynamics import Observation, inventory_problem
-from neuroinv.problems.inventory.instance import Instance, draw_parameters
-from neuroinv.problems.inventory.network import incoming
-from neuroinv.types import HindsightPolicy, Policy
+from neuroinv.problems.inventory.dynamics import Observation
+from neuroinv.problems.inventory.instance import Instance
+from neuroinv.references.reference import (
+    Reference,
+    before_softplus,
+    example_observation,
+    single,
+)
+from neuroinv.types import Policy
 
 PLENTY = 20  # periods of mean demand
 LONGEST_LEAD_TIME = 5  # periods; under lost sales the states multiply with each one more
-
-
-class Reference(NamedTuple):
-    """Something to compare with."""
-
-    name: str
-    detail: str
-    """Its parameters, for a reader."""
-    exact: float | None
-    """Average cost per period; None where only a simulation can tell."""
-    policy: Policy | HindsightPolicy | None
-    """To simulate on the test paths; None where only the cost is known."""
-    variables: PyTree
-    is_bound: bool
-    """Whether no policy can do better."""
 
 
 class OneStore(NamedTuple):
@@ -62,27 +46,14 @@ class OneStore(NamedTuple):
     """The config of normal demand, or the probabilities of demand 0, 1, 2, ..."""
 
 
-def references(instance: Instance) -> tuple[Reference, ...]:
-    """All references that exist for a problem; none where theory is silent."""
-    if isinstance(instance.config.demand, SeriesDemand):
-        if (incoming(instance.network).sum(axis=1) != 1).any():
-            return ()
-        policy = just_in_time(instance.network)
-        bound = _just_in_time_is_best(instance.config, instance.config.demand)
-        return (Reference("just_in_time", "knows future demand", None, policy, {}, bound),)
+def one_store_references(instance: Instance) -> tuple[Reference, ...]:
+    """The optimum of a single store and, under lost sales, the best of the classical policies."""
     store = as_one_store(instance.config)
     if store is None:
         return ()
     if instance.config.unmet_demand == "backlogged":
         return (_newsvendor(instance, store),)
     return () if isinstance(store.demand, NormalDemand) else _lost_sales(instance, store)
-
-
-def _just_in_time_is_best(config: ProblemConfig, demand: SeriesDemand) -> bool:
-    """Whether nobody can earn more: all demand is met, no stock is held, and orders are free."""
-    free = all(max(numbers(edge.procurement_cost)) == 0 for edge in config.edges.values())
-    starts_empty = config.initial_inventory == (0, 0)
-    return config.unmet_demand == "lost" and starts_empty and demand.returns == "clip" and free
 
 
 def as_one_store(config: ProblemConfig) -> OneStore | None:
@@ -97,10 +68,10 @@ def as_one_store(config: ProblemConfig) -> OneStore | None:
     if isinstance(demand, SeriesDemand) or config.objective != "cost":
         return None
     values = (edge.lead_time, node.holding_cost, node.underage_cost, demand.mean)
-    lead_time, holding, underage, mean = (_single(value) for value in values)
+    lead_time, holding, underage, mean = (single(value) for value in values)
     if lead_time is None or not holding or not underage or mean is None:
         return None
-    if _single(edge.procurement_cost) != 0:
+    if single(edge.procurement_cost) != 0:
         return None
     probabilities: Float64[np.ndarray, " support"]
     match demand:
@@ -113,14 +84,16 @@ def as_one_store(config: ProblemConfig) -> OneStore | None:
         case GeometricDemand():
             probabilities = optima.geometric_pmf(mean)
         case NegativeBinomialDemand():
-            variance = _single(demand.variance)
+            variance = single(demand.variance)
             if variance is None:
                 return None
             probabilities = optima.negative_binomial_pmf(mean, variance)
     return OneStore(int(lead_time), holding, underage, mean, probabilities)
 
 
-def exact_costs(instance: Instance, policy: Policy, of_seeds: list[PyTree]) -> list[float] | None:
+def exact_store_costs(
+    instance: Instance, policy: Policy, of_seeds: list[PyTree]
+) -> list[float] | None:
     """Exact long-run average cost of each seed's variables, where theory can tell; else None.
 
     A base-stock level under backlogging has a closed form. Under lost sales with whole orders any
@@ -140,7 +113,7 @@ def exact_costs(instance: Instance, policy: Policy, of_seeds: list[PyTree]) -> l
         return None
     if store.lead_time > LONGEST_LEAD_TIME:
         return None
-    observation = _example(instance)
+    observation = example_observation(instance)
 
     def ordered(variables: PyTree, state: jax.Array) -> jax.Array:
         decision = policy.apply(variables, _seen(observation, state))
@@ -177,7 +150,7 @@ def _backlogged_cost(store: OneStore, level: float) -> float:
 
 def level_of(instance: Instance, variables: PyTree) -> float:
     """The base-stock level of a single store, in units."""
-    return float(levels(instance.network, variables, _example(instance))[0])
+    return float(levels(instance.network, variables, example_observation(instance))[0])
 
 
 def fitted_level(instance: Instance, variables: PyTree) -> str:
@@ -185,12 +158,6 @@ def fitted_level(instance: Instance, variables: PyTree) -> str:
     if set(variables) != {"cover"} or as_one_store(instance.config) is None:
         return ""
     return f"S={level_of(instance, variables):.3f}"
-
-
-def _example(instance: Instance) -> Observation:
-    params = jax.tree.map(lambda leaf: leaf[0], draw_parameters(instance, "test", 1))
-    problem = inventory_problem(instance.network)
-    return problem.observe(params, problem.init(params, jax.random.key(0)))
 
 
 def _seen(observation: Observation, state: jax.Array) -> Observation:
@@ -228,7 +195,7 @@ def _lost_sales(instance: Instance, store: OneStore) -> tuple[Reference, ...]:
     assert capped.cap is not None
     capped_variables = {
         "cover": _cover(capped.level, store),
-        "cap": _before_softplus(capped.cap / store.mean),
+        "cap": jnp.asarray([before_softplus(capped.cap / store.mean)], jnp.float32),
     }
     return (
         Reference("optimum", "dynamic program", best.cost, None, {}, True),
@@ -252,11 +219,7 @@ def _lost_sales(instance: Instance, store: OneStore) -> tuple[Reference, ...]:
 
 
 def _cover(level: float, store: OneStore) -> jax.Array:
-    return _before_softplus(level / (store.mean * (store.lead_time + 1)))
-
-
-def _before_softplus(value: float) -> jax.Array:
-    return jnp.asarray([value + np.log(-np.expm1(-value))], jnp.float32)
+    return jnp.asarray([before_softplus(level / (store.mean * (store.lead_time + 1)))], jnp.float32)
 
 
 def _normal(store: OneStore, config: NormalDemand) -> tuple[float, float, bool]:
@@ -266,7 +229,3 @@ def _normal(store: OneStore, config: NormalDemand) -> tuple[float, float, bool]:
     assert config.coefficient_of_variation is not None
     std = round(store.mean * numbers(config.coefficient_of_variation)[0], 3)
     return store.mean, std, config.clipped
-
-
-def _single(value: Value) -> float | None:
-    return numbers(value)[0] if len(set(numbers(value))) == 1 else None

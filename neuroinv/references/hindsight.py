@@ -1,0 +1,26 @@
+"""What knowing the future of recorded demand would bring."""
+
+from __future__ import annotations
+
+from neuroinv.config import ProblemConfig, SeriesDemand, numbers
+from neuroinv.policies.just_in_time import just_in_time
+from neuroinv.problems.inventory.instance import Instance
+from neuroinv.problems.inventory.network import incoming
+from neuroinv.references.reference import Reference
+
+
+def hindsight_references(instance: Instance) -> tuple[Reference, ...]:
+    """Just-in-time, and whether nobody can do better."""
+    if (incoming(instance.network).sum(axis=1) != 1).any():
+        return ()
+    assert isinstance(instance.config.demand, SeriesDemand)
+    policy = just_in_time(instance.network)
+    bound = _just_in_time_is_best(instance.config, instance.config.demand)
+    return (Reference("just_in_time", "knows future demand", None, policy, {}, bound),)
+
+
+def _just_in_time_is_best(config: ProblemConfig, demand: SeriesDemand) -> bool:
+    """Whether nobody can earn more: all demand is met, no stock is held, and orders are free."""
+    free = all(max(numbers(edge.procurement_cost)) == 0 for edge in config.edges.values())
+    starts_empty = config.initial_inventory == (0, 0)
+    return config.unmet_demand == "lost" and starts_empty and demand.returns == "clip" and free

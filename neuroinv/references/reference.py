@@ -1,0 +1,46 @@
+"""What a reference is, and what all of them need."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from neuroinv.config import Value, numbers
+from neuroinv.problems.inventory.dynamics import Observation, inventory_problem
+from neuroinv.problems.inventory.instance import Instance, draw_parameters
+from neuroinv.types import HindsightPolicy, Policy
+
+
+class Reference(NamedTuple):
+    """Something to compare with."""
+
+    name: str
+    detail: str
+    """Its parameters, for a reader."""
+    exact: float | None
+    """Average cost per period; None where only a simulation can tell."""
+    policy: Policy | HindsightPolicy | None
+    """To simulate on the test paths; None where only the cost is known."""
+    variables: PyTree
+    is_bound: bool
+    """Whether no policy can do better."""
+
+
+def example_observation(instance: Instance) -> Observation:
+    """What a policy sees before the first period of some scenario."""
+    params = jax.tree.map(lambda leaf: leaf[0], draw_parameters(instance, "test", 1))
+    problem = inventory_problem(instance.network)
+    return problem.observe(params, problem.init(params, jax.random.key(0)))
+
+
+def before_softplus(value: float) -> float:
+    """The number whose softplus is `value` > 0."""
+    return float(value + np.log(-np.expm1(-value)))
+
+
+def single(value: Value) -> float | None:
+    """The number that a value is everywhere; None where it varies."""
+    return numbers(value)[0] if len(set(numbers(value))) == 1 else None

@@ -1,0 +1,91 @@
+"""References of networks: exact where theory is exact, silent where it is not."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_runs import small_config
+
+from neuroinv import experiment as experiments  # test_costs would be taken for a test
+from neuroinv.build import build
+from neuroinv.policies.echelon_stock import echelon_stock
+from neuroinv.references import exact_costs, references
+from neuroinv.rollout import greedy
+
+LONG = "training.test={scenarios: 1024, periods: 400, burn_in: 100}"
+
+
+def mean_test_cost(experiment, policy, variables):
+    costs = np.asarray(experiments.test_costs(experiment, greedy(policy, variables), False))
+    return costs.mean(), 4 * costs.std() / np.sqrt(len(costs))
+
+
+def test_a_serial_system_has_its_optimum_and_the_policy_that_attains_it(tmp_path):
+    experiment = build(small_config(tmp_path, "problem=serial_system", LONG))
+    (optimum,) = references(experiment.instance)
+    assert optimum.is_bound
+    assert optimum.exact == pytest.approx(10.7339, abs=2e-4)
+    tested, error = mean_test_cost(experiment, optimum.policy, optimum.variables)
+    assert tested == pytest.approx(optimum.exact, abs=error)
+    (again,) = exact_costs(
+        experiment.instance,
+        small_config(tmp_path, "problem=serial_system", "policy=echelon_stock", net=False).policy,
+        echelon_stock(experiment.instance.network, 1.0),
+        [optimum.variables],
+    )
+    assert again == pytest.approx(optimum.exact, abs=1e-4)
+
+
+def test_the_order_in_which_a_serial_system_lists_its_locations_is_of_no_account(tmp_path):
+    config = small_config(tmp_path, "problem=serial_3")
+    nodes = dict(reversed(config.problem.nodes.items()))
+    edges = dict(sorted(config.problem.edges.items()))
+    shuffled = build(
+        type(config)(
+            **{
+                **vars(config),
+                "problem": type(config.problem)(
+                    **{**vars(config.problem), "nodes": nodes, "edges": edges}
+                ),
+            }
+        )
+    ).instance
+    (optimum,), (same,) = references(build(config).instance), references(shuffled)
+    assert same.exact == pytest.approx(optimum.exact, rel=1e-12)
+    assert same.detail == optimum.detail
+
+
+def test_transshipment_has_a_bound_that_water_filling_all_but_attains(tmp_path):
+    experiment = build(small_config(tmp_path, "problem=transshipment", LONG))
+    bound, heuristic = references(experiment.instance)
+    assert bound.is_bound
+    assert bound.exact / 5 == pytest.approx(5.2964, abs=5e-5)
+    tested, error = mean_test_cost(experiment, heuristic.policy, heuristic.variables)
+    assert tested == pytest.approx(bound.exact, abs=error + 0.005 * bound.exact)
+
+
+SILENT = [
+    ["problem=serial_system", "problem.unmet_demand=lost"],
+    ["problem=serial_system", "problem.nodes.store.holding_cost=0.4"],
+    ["problem=serial_system", "+problem.edges.to_depot.procurement_cost=1"],
+    ["problem=transshipment", "problem.demand.clipped=true"],
+    ["problem=transshipment", "problem.nodes.store.holding_cost=[1,1,1,1,2]"],
+    ["problem=transshipment", "problem.nodes.cross_dock.holds_stock=true"],
+    ["problem=transshipment", "problem.edges.to_store.lead_time=[1,2,2,2,2]"],
+]
+
+
+@pytest.mark.parametrize("overrides", SILENT)
+def test_theory_is_silent_outside_its_assumptions(tmp_path, overrides):
+    assert references(build(small_config(tmp_path, *overrides)).instance) == ()
+
+
+def test_costs_of_an_echelon_policy_grow_away_from_its_optimum(tmp_path):
+    experiment = build(small_config(tmp_path, "problem=serial_3"))
+    (optimum,) = references(experiment.instance)
+    config = small_config(tmp_path, "problem=serial_3", "policy=echelon_stock", net=False).policy
+    policy = echelon_stock(experiment.instance.network, 1.0)
+    moved = [jax.tree.map(lambda x, d=d: x + jnp.float32(d), optimum.variables) for d in (0, 0.1)]
+    best, worse = exact_costs(experiment.instance, config, policy, moved)
+    assert best == pytest.approx(optimum.exact, abs=1e-4)
+    assert worse > best + 0.01
