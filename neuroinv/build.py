@@ -9,16 +9,20 @@ import jax
 from jaxtyping import PyTree
 
 from neuroinv.algorithms.hdpo import hdpo
+from neuroinv.algorithms.reinforce import reinforce
 from neuroinv.config import (
     BaseStockConfig,
     CappedBaseStockConfig,
     Config,
     EchelonStockConfig,
     GNNConfig,
+    HDPOConfig,
     JustInTimeConfig,
     MLPConfig,
     PolicyConfig,
+    ReinforceConfig,
     SplitConfig,
+    SymmetryAwareConfig,
     WaterFillingConfig,
 )
 from neuroinv.keys import Branch, branch
@@ -28,6 +32,7 @@ from neuroinv.policies.gnn import gnn
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.policies.mlp import mlp
 from neuroinv.policies.stock_levels import base_stock, capped_base_stock
+from neuroinv.policies.symmetry_aware import symmetry_aware
 from neuroinv.policies.water_filling import water_filling
 from neuroinv.problems.inventory.dynamics import Observation, Parameters, inventory_problem
 from neuroinv.problems.inventory.instance import (
@@ -81,7 +86,7 @@ def build(config: Config) -> Experiment:
     algorithm = None
     if isinstance(policy, Policy):
         example = _example_observation(problem, dev.params)
-        trained = hdpo(problem, policy, example, config.algorithm, training.steps, train.burn_in)
+        trained = build_algorithm(config, problem, policy, example, train.burn_in)
 
         def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
             decide = trained.act(variables)
@@ -89,6 +94,18 @@ def build(config: Config) -> Experiment:
 
         algorithm = trained._replace(act=act)
     return Experiment(config, instance, problem, policy, algorithm, train, dev, test)
+
+
+def build_algorithm(
+    config: Config, problem: Problem, policy: Policy, example: Observation, burn_in: int
+) -> Algorithm:
+    """The algorithm that a config names, for a policy on a problem."""
+    steps = config.training.steps
+    match config.algorithm:
+        case HDPOConfig():
+            return hdpo(problem, policy, example, config.algorithm, steps, burn_in)
+        case ReinforceConfig():
+            return reinforce(problem, policy, example, config.algorithm, steps, burn_in)
 
 
 def build_policy(network: Network, config: PolicyConfig) -> Policy | HindsightPolicy:
@@ -106,6 +123,8 @@ def build_policy(network: Network, config: PolicyConfig) -> Policy | HindsightPo
             return mlp(network, config)
         case GNNConfig():
             return gnn(network, config)
+        case SymmetryAwareConfig():
+            return symmetry_aware(network, config)
         case JustInTimeConfig():
             return just_in_time(network)
 

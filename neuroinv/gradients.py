@@ -1,11 +1,32 @@
-"""Gradient estimators: which paths carry derivatives."""
+"""Gradient estimators: which paths carry derivatives.
+
+One surrogate serves them all. With c_t the cost of period t, x_t what was drawn in it, s_t the
+state it was drawn in, and A_t the cost from t on less a baseline,
+
+    L = sum_t c_t + sum_t stop_gradient(A_t) * log pi(x_t | s_t)
+
+has the derivative of expected cost as the expectation of its own. The estimators differ in what
+they draw and where they stop a derivative:
+
+    pathwise         nothing is drawn, so L is the cost itself
+    mixed            a regime is drawn; c_t depends on the variables through the continuous action,
+                     log pi depends on them directly and through s_t (the cross term)
+    score function   all of the action is drawn and none of it carries a derivative
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from neuroinv.rollout import Act, average_costs, total
-from neuroinv.types import PerScenario, Problem, Scenarios
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree
+
+from neuroinv.decisions import Gaussian, Transformed
+from neuroinv.rollout import Act, Choice, Decide, Sampled, average_costs, total
+from neuroinv.types import InputError, PerScenario, Policy, Problem, Scenarios
+
+Periods = Float[Array, "scenarios periods"]
 
 
 def pathwise(
@@ -18,3 +39,98 @@ def pathwise(
     """
     costs = average_costs(problem, act, scenarios, burn_in)
     return total(costs), costs
+
+
+def mixed(policy: Policy, variables: PyTree, cross_term: bool = True) -> Decide:
+    """Decisions drawn from a policy, their continuous part differentiable (arXiv 2605.14297).
+
+    With `cross_term` the surrogate is unbiased (Theorem 1 there). Without it the state that a
+    regime is drawn in counts as given: of lower variance, and biased except where every regime that
+    may be drawn is as good as any other, as at a discrete best response.
+
+    Raises InputError for a Gaussian decision, whose sample already carries its derivative.
+    """
+
+    def decide(observation: PyTree, key: PRNGKeyArray) -> Choice:
+        decision = policy.apply(variables, observation)
+        if isinstance(decision, Gaussian):
+            raise InputError(
+                "the mixed gradient scores discrete regimes but this policy's decision is Gaussian "
+                "and would count twice; use the score function"
+            )
+        action = decision.sample(key)
+        if not cross_term:
+            decision = policy.apply(variables, jax.lax.stop_gradient(observation))
+        return Choice(action, decision.log_prob(action))
+
+    return decide
+
+
+def score_function(policy: Policy, variables: PyTree, log_std: Float[Array, " outputs"]) -> Decide:
+    """Decisions with normal noise on the policy's outputs, before they become an action.
+
+    No action carries a derivative, hence no state and no cost: what is left of the surrogate is
+    REINFORCE (Williams, Machine Learning 8, 1992). The transform counts as part of the problem, so
+    it must not depend on the variables.
+
+    Raises what `transformed` raises.
+    """
+
+    def decide(observation: PyTree, key: PRNGKeyArray) -> Choice:
+        decision = transformed(policy, variables, observation)
+        noisy = Gaussian(decision.outputs, log_std)
+        outputs = jax.lax.stop_gradient(noisy.sample(key))
+        action = jax.lax.stop_gradient(decision.transform(outputs))
+        return Choice(action, noisy.log_prob(outputs))
+
+    return decide
+
+
+def transformed(policy: Policy, variables: PyTree, observation: PyTree) -> Transformed:
+    """The decision of a policy whose outputs take noise.
+
+    Raises InputError for a policy that shows no outputs.
+    """
+    decision = policy.apply(variables, observation)
+    if not isinstance(decision, Transformed):
+        raise InputError(
+            "algorithm.kind reinforce adds noise to a policy's outputs but this policy's decision "
+            f"is {type(decision).__name__}, which has none; use policy mlp, or algorithm hdpo"
+        )
+    return decision
+
+
+def cost_to_go(cost: Periods) -> Periods:
+    """Cost from each period on, as it happened; no derivative passes."""
+    return jax.lax.stop_gradient(jnp.cumsum(cost[:, ::-1], axis=1)[:, ::-1])
+
+
+def surrogate(sampled: Sampled, advantage: Periods) -> PerScenario:
+    """The surrogate of each scenario, whose derivative estimates that of its expected cost.
+
+    The advantage is the cost to go less a baseline, which leaves the estimate unbiased if it
+    depends on nothing that was drawn in the scenario from that period on; it needs the same units
+    and weights as the cost. The value of the surrogate means nothing, only its derivative does.
+    """
+    score = jax.lax.stop_gradient(advantage) * sampled.log_prob
+    return jnp.sum(sampled.cost + score, axis=1)
+
+
+def moments_of_others(values: Periods) -> tuple[Periods, Periods]:
+    """Mean and standard deviation of each period over all scenarios but the one in question.
+
+    A scenario's own value would make a baseline biased; the others' are independent of it.
+
+    Raises InputError for a single scenario, which has no others.
+    """
+    others = len(values) - 1
+    if not others:
+        raise InputError(
+            "training.batch is 1 but the baseline compares the scenarios of a batch; "
+            "raise it to 2 or more, or set algorithm.baseline=none"
+        )
+    mean = jnp.mean(values, axis=0)
+    deviation = values - mean
+    shift = -deviation / others
+    squares = jnp.sum(deviation**2, axis=0) - deviation**2
+    return mean + shift, jnp.sqrt(jnp.maximum(squares / others - shift**2, 0.0))

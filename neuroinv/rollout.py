@@ -14,10 +14,22 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Int, PRNGKeyArray, PyTree
 
+from neuroinv.scenarios import over_scenarios
 from neuroinv.types import HindsightPolicy, Outcome, PerScenario, Policy, Problem, Scenarios
 
 Act = Callable[[PyTree, PyTree, Int[Array, ""]], PyTree]
 """(observation, noise of all periods, this period) -> action; only hindsight reads the last two."""
+
+
+class Choice(NamedTuple):
+    """An action that was drawn, and the log-probability of what was drawn to make it."""
+
+    action: PyTree
+    log_prob: Float[Array, ""]
+
+
+Decide = Callable[[PyTree, PRNGKeyArray], Choice]
+"""(observation, key) -> choice; `neuroinv.gradients` makes them."""
 
 
 class Trajectory(NamedTuple):
@@ -34,6 +46,17 @@ class Rollout(NamedTuple):
     costs: Any
     state: PyTree
     trajectory: Trajectory | None
+
+
+class Sampled(NamedTuple):
+    """What the score function needs of rollouts whose actions were drawn."""
+
+    cost: Float[Array, "scenarios periods"]
+    """Cost of a period times its weight: a scenario's sum is its average per counted period."""
+    log_prob: Float[Array, "scenarios periods"]
+    observation: PyTree
+    """What was seen before each decision, without derivatives; leaves are `[scenarios, periods,
+    ...]`."""
 
 
 def greedy(policy: Policy | HindsightPolicy, variables: PyTree) -> Act:
@@ -93,9 +116,38 @@ def average_weights(periods: int, burn_in: int) -> Float32[np.ndarray, " periods
 def average_costs(problem: Problem, act: Act, scenarios: Scenarios, burn_in: int = 0) -> Any:
     """Average cost per counted period of every scenario, by name; leaves are `[scenarios]`."""
     weights = jnp.asarray(average_weights(jax.tree.leaves(scenarios.noise)[0].shape[1], burn_in))
-    return jax.vmap(
-        lambda params, state, noise: simulate(problem, act, params, state, noise, weights).costs
-    )(*scenarios)
+    return over_scenarios(
+        lambda params, state, noise: simulate(problem, act, params, state, noise, weights).costs,
+        *scenarios,
+    )
+
+
+def sample(
+    problem: Problem,
+    decide: Decide,
+    scenarios: Scenarios,
+    keys: PRNGKeyArray,
+    burn_in: int = 0,
+) -> Sampled:
+    """Roll out drawn actions, with one key for each decision (`[scenarios, periods]`).
+
+    Weights are those of `average_costs`: a period of the burn-in costs nothing, yet its decision
+    answers for what it does to the counted periods.
+    """
+    weights = jnp.asarray(average_weights(keys.shape[1], burn_in))
+
+    def one_scenario(params: PyTree, state: PyTree, noise: PyTree, keys: PRNGKeyArray) -> Sampled:
+        def period_step(state, timed):
+            weight, noise_now, key = timed
+            observation = problem.observe(params, state)
+            choice = decide(observation, key)
+            following, outcome = problem.step(params, state, choice.action, noise_now)
+            seen = jax.lax.stop_gradient(observation)
+            return following, Sampled(weight * total(outcome.costs), choice.log_prob, seen)
+
+        return jax.lax.scan(jax.checkpoint(period_step), state, (weights, noise, keys))[1]
+
+    return over_scenarios(one_scenario, *scenarios, keys)
 
 
 def total(costs: Any) -> PerScenario:

@@ -10,7 +10,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuroinv.decisions import Categorical, Deterministic, Gaussian, HybridAction
+from neuroinv.decisions import Categorical, Deterministic, Gaussian, HybridAction, Transformed
 
 DRAWS = 40_000
 KEYS = jax.random.split(jax.random.key(0), DRAWS)
@@ -108,3 +108,13 @@ def test_deterministic_takes_its_action_for_certain():
     assert decision.mode() is action
     assert float(decision.log_prob(action)) == 0
     assert float(decision.entropy()) == 0
+
+
+def test_transformed_takes_the_transform_of_its_outputs_for_certain():
+    decision = Transformed(jnp.asarray([0.0, -1.0]), lambda outputs: {"order": jnp.exp(outputs)})
+    for action in (decision.mode(), decision.sample(KEYS[0]), decision.sample(KEYS[1])):
+        np.testing.assert_allclose(action["order"], np.exp([0.0, -1.0]), rtol=1e-6)
+    assert float(decision.log_prob(decision.mode())) == 0
+    assert float(decision.entropy()) == 0
+    slope = jax.grad(lambda outputs: decision._replace(outputs=outputs).mode()["order"].sum())
+    np.testing.assert_allclose(slope(decision.outputs), np.exp([0.0, -1.0]), rtol=1e-6)

@@ -29,7 +29,16 @@ from neuroinv.policies.mlp import mlp
 from neuroinv.policies.stock_levels import base_stock, capped_base_stock
 from neuroinv.problems.inventory.dynamics import Noise, inventory_problem
 from neuroinv.problems.inventory.network import Network
-from neuroinv.rollout import average_costs, average_weights, draw, greedy, simulate, total
+from neuroinv.rollout import (
+    Choice,
+    average_costs,
+    average_weights,
+    draw,
+    greedy,
+    sample,
+    simulate,
+    total,
+)
 
 PERIODS = 8
 NETWORKS = {
@@ -234,3 +243,51 @@ def test_drawn_scenarios_depend_on_the_key_and_differ_from_each_other():
     np.testing.assert_array_equal(demands[0], demands[1])
     assert np.all(demands[0] != demands[2])
     assert len(np.unique(demands[0])) == demands[0].size
+
+
+def certain(policy, variables):
+    """A policy's likeliest action; stock and a number drawn stand in for its log-probability."""
+
+    def decide(observation, key):
+        action = policy.apply(variables, observation).mode()
+        return Choice(action, jnp.sum(observation.on_hand) + jax.random.uniform(key))
+
+    return decide
+
+
+def test_drawn_rollouts_add_up_to_average_costs():
+    """Every period's cost carries its weight, and what is recorded is what was seen and said."""
+    network = NETWORKS["warehouse, lost"]
+    scenarios, problem = example(network, PERIODS, scenarios=3), inventory_problem(network)
+    policy, variables = base_stock(network, 1.0), {"cover": jnp.full(4, 0.5)}
+    keys = jax.random.split(jax.random.key(0), (3, PERIODS))
+
+    @jax.jit
+    def both(scenarios):
+        sampled = sample(problem, certain(policy, variables), scenarios, keys, burn_in=3)
+        return sampled, average_costs(problem, greedy(policy, variables), scenarios, burn_in=3)
+
+    sampled, costs = both(scenarios)
+    assert not np.any(sampled.cost[:, :3])
+    np.testing.assert_allclose(np.sum(sampled.cost, axis=1), total(costs), rtol=1e-5)
+    np.testing.assert_allclose(sampled.observation.on_hand[:, 0], scenarios.state.on_hand)
+    said = np.sum(sampled.observation.on_hand, axis=2) + jax.vmap(jax.vmap(jax.random.uniform))(
+        keys
+    )
+    np.testing.assert_allclose(sampled.log_prob, said, rtol=1e-5)
+
+
+def test_a_draw_is_seen_from_the_next_period_on_and_in_its_own_scenario():
+    network = one_store(lead_time_bound=1)
+    scenarios, problem = example(network, PERIODS, scenarios=3), inventory_problem(network)
+
+    def decide(observation, key):
+        return Choice(jax.random.uniform(key, (1,)), jnp.zeros(()))
+
+    stocks = jax.jit(
+        lambda keys: sample(problem, decide, scenarios, keys).observation.on_hand[..., 0]
+    )
+    keys = jax.random.split(jax.random.key(0), (3, PERIODS))
+    others = keys.at[1, 4].set(jax.random.key(7))
+    changed = np.asarray(stocks(keys)) != np.asarray(stocks(others))
+    np.testing.assert_array_equal(changed, (np.arange(3) == 1)[:, None] & (np.arange(PERIODS) > 4))

@@ -4,9 +4,7 @@ Hydra composes a plain mapping from `conf/`; `parse` turns it into a `Config` or
 InputError that names the field, its value and the remedy. Nothing here imports JAX.
 """
 
-from neuroinv.config.algorithm import (
-    HDPOConfig,
-)
+from neuroinv.config.algorithm import AlgorithmConfig, HDPOConfig, ReinforceConfig
 from neuroinv.config.demand import (
     DemandConfig,
     GeometricDemand,
@@ -26,6 +24,7 @@ from neuroinv.config.policy import (
     JustInTimeConfig,
     MLPConfig,
     PolicyConfig,
+    SymmetryAwareConfig,
     WaterFillingConfig,
 )
 from neuroinv.config.problem import (
@@ -54,6 +53,7 @@ from neuroinv.config.values import (
 
 __all__ = [
     "Activation",
+    "AlgorithmConfig",
     "BaseStockConfig",
     "CappedBaseStockConfig",
     "Config",
@@ -74,8 +74,10 @@ __all__ = [
     "PolicyConfig",
     "ProblemConfig",
     "Range",
+    "ReinforceConfig",
     "SeriesDemand",
     "SplitConfig",
+    "SymmetryAwareConfig",
     "TableColumns",
     "TrainingConfig",
     "Value",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from neuroinv.config.values import SCHEMA, Fraction
+from neuroinv.config.values import SCHEMA, Count, Fraction
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -25,3 +25,34 @@ class HDPOConfig:
     weighting: Literal["equal", "inverse_scale"] = "equal"
     """equal counts every unit of cost alike; inverse_scale divides a scenario's cost by its typical
     demand, so that scenarios count alike."""
+
+
+Baseline = Literal["none", "batch_mean", "learned_value"]
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class ReinforceConfig:
+    """The score function with normal noise on a policy's outputs, and Adam."""
+
+    kind: Literal["reinforce"]
+    """Which algorithm."""
+    learning_rate: Annotated[float, Field(gt=0)] = 0.003
+    """Adam's first learning rate."""
+    final_learning_rate: Fraction = 0.01
+    """Share of the learning rate that is left at the last step, reached along a cosine."""
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Longest gradient an update takes; longer ones are shortened to it."""
+    baseline: Baseline = "batch_mean"
+    """What the cost to go is compared with: nothing; its mean over the other scenarios of the
+    batch; or that mean corrected by a network that reads the observation."""
+    std: Annotated[float, Field(gt=0)] = 0.5
+    """First standard deviation of the noise, in units of the outputs (not yet orders)."""
+    std_trained: bool = True
+    """True trains the standard deviation of every output; false keeps it."""
+    value_hidden: tuple[Count, ...] = (32, 32)
+    """Width of each hidden layer of the learned value."""
+    value_learning_rate: Annotated[float, Field(gt=0)] = 0.003
+    """Adam's learning rate for the learned value."""
+
+
+AlgorithmConfig = Annotated[HDPOConfig | ReinforceConfig, Field(discriminator="kind")]

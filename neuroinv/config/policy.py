@@ -108,6 +108,29 @@ class GNNConfig:
 
 
 @dataclass(frozen=True, config=SCHEMA)
+class SymmetryAwareConfig:
+    """One net shared by all stores, one by all warehouses, and a context that sums up the rest."""
+
+    kind: Literal["symmetry_aware"]
+    """Which policy."""
+    context_hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (64,)
+    """Width of each hidden layer of the context's nets; the last is also how much they say."""
+    store_hidden: tuple[Count, ...] = (32, 32)
+    """Width of each hidden layer of the net that orders for stores."""
+    warehouse_hidden: tuple[Count, ...] = (16, 16)
+    """Width of each hidden layer of the net that orders for warehouses."""
+    activation: Activation = "relu"
+    """Activation of the hidden layers."""
+    observes: Annotated[tuple[Feature, ...], Field(min_length=1)] = (
+        "inventory",
+        "costs",
+        "lead_times",
+        "demand_spread",
+    )
+    """What the nets read."""
+
+
+@dataclass(frozen=True, config=SCHEMA)
 class JustInTimeConfig:
     """Orders each unit so that it arrives when it is sold: a hindsight bound, not trainable."""
 
@@ -122,6 +145,7 @@ PolicyConfig = Annotated[
     | WaterFillingConfig
     | MLPConfig
     | GNNConfig
+    | SymmetryAwareConfig
     | JustInTimeConfig,
     Field(discriminator="kind"),
 ]

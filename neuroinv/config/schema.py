@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from neuroinv.config import algorithm, demand, policy, problem, training, values
-from neuroinv.config.algorithm import HDPOConfig
+from neuroinv.config.algorithm import AlgorithmConfig
 from neuroinv.config.policy import PolicyConfig
 from neuroinv.config.problem import ProblemConfig
 from neuroinv.config.training import LoggerConfig, TrainingConfig
@@ -29,7 +29,7 @@ class Config:
     """What is to be optimised."""
     policy: PolicyConfig
     """What decides."""
-    algorithm: HDPOConfig
+    algorithm: AlgorithmConfig
     """What trains the policy."""
     training: TrainingConfig
     """How long, on what."""

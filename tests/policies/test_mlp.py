@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from neuroinv.config import MLPConfig
+from neuroinv.decisions import Transformed
 from neuroinv.policies.mlp import mlp
 from neuroinv.problems.inventory.dynamics import inventory_problem
 from neuroinv.problems.inventory.network import outgoing
@@ -52,23 +53,67 @@ def set_up(network, allocation="proportional", scale="demand", observes=STOCK_ON
     return far_variables(observes), apply
 
 
+@functools.cache
+def disturbed(network, allocation):
+    """Orders after noise on the outputs, as a compiled function of noise and observation."""
+    policy = mlp(network, MLPConfig("mlp", HIDDEN, "tanh", STOCK_ONLY, allocation=allocation))
+    variables = far_variables(STOCK_ONLY)
+
+    def orders(noise, seen):
+        decision = policy.apply(variables, seen)
+        return decision._replace(outputs=decision.outputs + noise).mode()
+
+    return jax.jit(orders)
+
+
 @pytest.mark.parametrize("allocation", ["proportional", "softmax"])
 @pytest.mark.parametrize("network", [HOLDS, SHIPS_ALL], ids=["warehouse", "cross-dock"])
 @settings(deadline=None, max_examples=40)
 @given(
     hnp.arrays(np.float32, 4, elements=st.floats(-1e3, 1e4, width=32)),
     hnp.arrays(np.float32, (4, 3), elements=st.floats(0, 1e3, width=32)),
+    hnp.arrays(np.float32, 4, elements=st.floats(-100, 100, width=32)),
 )
-def test_orders_on_any_stock_are_feasible(network, allocation, on_hand, pipeline):
-    variables, apply = set_up(network, allocation)
+def test_orders_on_any_stock_are_feasible(network, allocation, on_hand, pipeline, noise):
     seen = first(observations(network))._replace(on_hand=on_hand, pipeline=pipeline)
-    orders = np.asarray(apply(variables, seen))
+    orders = np.asarray(disturbed(network, allocation)(noise, seen))
     there = max(on_hand[3], 0)
     leaving = (outgoing(network) @ orders)[3]
     assert orders.min() >= 0
     assert leaving <= there * (1 + 1e-5)
     if network is SHIPS_ALL:
         assert leaving == pytest.approx(there, rel=1e-5)
+
+
+def orders_by_hand(outputs, seen, allocation):
+    """What outputs stand for in a tree of three stores (edges 0 to 2) and their warehouse (3)."""
+    outputs, demand, on_hand = (
+        np.asarray(leaf, np.float64) for leaf in (outputs, seen.demand_scale, seen.on_hand)
+    )
+    typical = np.append(demand, demand.sum())
+    wanted = typical * np.log1p((np.e - 1) * np.exp(outputs))
+    if allocation == "proportional":
+        to_stores = wanted[:3] * min(1, on_hand[3] / wanted[:3].sum())
+    else:
+        shares = np.exp(outputs[:3])
+        to_stores = shares / (shares.sum() + np.e) * on_hand[3]
+    return np.append(to_stores, wanted[3])
+
+
+@pytest.mark.parametrize("stock", [1.0, 1e3], ids=["scarce", "plenty"])
+@pytest.mark.parametrize("allocation", ["proportional", "softmax"])
+def test_the_decision_keeps_the_outputs_that_its_orders_are_made_of(allocation, stock):
+    policy = mlp(HOLDS, MLPConfig("mlp", HIDDEN, "tanh", STOCK_ONLY, allocation=allocation))
+    seen = first(observations(HOLDS))
+    seen = seen._replace(on_hand=seen.on_hand.at[3].set(stock))
+    variables, apply = set_up(HOLDS, allocation)
+    decision = policy.apply(variables, seen)
+    assert isinstance(decision, Transformed)
+    by_hand = orders_by_hand(decision.outputs, seen, allocation)
+    np.testing.assert_allclose(decision.mode(), by_hand, rtol=1e-5)
+    np.testing.assert_allclose(apply(variables, seen), by_hand, rtol=1e-5)
+    typical = decision._replace(outputs=jnp.zeros(4)).mode()[3]
+    assert typical == pytest.approx(float(seen.demand_scale.sum()))
 
 
 @pytest.mark.parametrize("allocation", ["proportional", "softmax"])

@@ -210,14 +210,24 @@ def test_what_is_observed_is_the_past_and_a_scale_of_at_least_one_unit():
     state = first(states(network, params))
     demands = demand_noise(network, 1, 4).demand[0]
     for demand in demands:
-        seen = problem.observe(one, state)
-        np.testing.assert_allclose(
-            seen.demand_scale, np.abs(np.asarray(state.past_demand)).mean(axis=0), rtol=1e-6
-        )
+        seen, window = problem.observe(one, state), np.asarray(state.past_demand)
+        np.testing.assert_allclose(seen.demand_scale, np.abs(window).mean(axis=0), rtol=1e-6)
+        np.testing.assert_allclose(seen.demand_std, window.std(axis=0), rtol=1e-5)
         state, _ = problem.step(one, state, jnp.zeros(1), Noise(demand, jnp.zeros(0)))
     np.testing.assert_array_equal(state.past_demand, demands[-3:])
-    slow = state._replace(past_demand=jnp.array([[0.0], [1.0], [-1.0]]))
-    np.testing.assert_array_equal(problem.observe(one, slow).demand_scale, [1.0])
+    slow = problem.observe(one, state._replace(past_demand=jnp.array([[0.0], [1.0], [-1.0]])))
+    np.testing.assert_array_equal(slow.demand_scale, [1.0])
+    np.testing.assert_allclose(slow.demand_std, [np.sqrt(2 / 3)], rtol=1e-6)
+
+
+def test_without_a_window_the_scale_and_the_spread_observed_are_those_of_the_distribution():
+    network, spread = warehouse_tree(), jnp.array([0.5, 1.0, 2.0])
+    scenarios = parameters(network, scenarios=1)
+    params, state = first((scenarios, states(network, scenarios)))
+    params = params._replace(demand=params.demand._replace(std=spread))
+    seen = inventory_problem(network).observe(params, state)
+    np.testing.assert_array_equal(seen.demand_scale, params.demand.mean)
+    np.testing.assert_array_equal(seen.demand_std, spread)
 
 
 def test_the_calendar_observed_is_that_of_the_period():

@@ -183,6 +183,40 @@ def test_a_list_of_the_wrong_length_is_refused():
         params_of(config)
 
 
+@pytest.mark.parametrize(
+    ("demand", "variance"),
+    [
+        ({"distribution": "normal", "std": 1.5}, 2.25),
+        ({"distribution": "poisson"}, 5),
+        ({"distribution": "geometric"}, 30),
+        ({"distribution": "negative_binomial", "variance": 5.5}, 5.5),
+    ],
+)
+def test_mean_and_spread_are_those_of_the_distribution(demand, variance):
+    drawn = params_of(problem_config(demand={"mean": 5, **demand})).demand
+    np.testing.assert_allclose(drawn.mean, np.full((6, 1), 5), rtol=1e-6)
+    np.testing.assert_allclose(drawn.std, np.full((6, 1), np.sqrt(variance)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("mean", [5, 6, {"low": 4, "high": 6, "vary": "scenario"}])
+def test_negative_binomial_demand_that_varies_no_more_than_poisson_is_refused(mean):
+    demand = {"distribution": "negative_binomial", "mean": mean, "variance": 5}
+    with pytest.raises(InputError, match="raise it above the mean, or use poisson") as refusal:
+        params_of(problem_config(demand=demand), scenarios=20)
+    words = str(refusal.value).split(";")[0].split()
+    assert words[:3] == ["problem.demand.variance", "is", "5"]
+    assert float(words[-1]) >= 5, "the scenario named is one that is wrong"
+
+
+def test_tables_of_demand_are_refused_where_all_together_are_too_large(monkeypatch):
+    config = problem_config()
+    entries = params_of(config, scenarios=6).demand.cumulative.size
+    monkeypatch.setattr("neuroinv.problems.inventory.instance.MOST_ENTRIES", entries)
+    params_of(config, scenarios=6)
+    with pytest.raises(InputError, match=r"mean is up to 5, which for 7 scenarios .* too large"):
+        params_of(config, scenarios=7)
+
+
 PAST = 3
 
 
@@ -216,6 +250,7 @@ def test_recorded_sales_are_history_then_demand_and_keep_their_parameters(tmp_pa
         np.testing.assert_array_equal(params.history, sold[:, :PAST])
         np.testing.assert_array_equal(params.demand.recorded, sold[:, PAST:])
         np.testing.assert_allclose(params.demand.mean, sold[:, :PAST].mean(axis=1), rtol=1e-6)
+        np.testing.assert_allclose(params.demand.std, sold[:, :PAST].std(axis=1), rtol=1e-6)
         assert params.calendar.shape == (count, stop - start - PAST + 1, 1)
         # Entry by entry the days from the nearest Christmas, from the first period decided upon.
         weeks = start + PAST + np.arange(stop - start - PAST)

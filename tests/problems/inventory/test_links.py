@@ -39,9 +39,7 @@ def test_an_edge_may_lead_to_some_members_each_with_its_own_lead_time_and_cost()
 
 
 def test_a_member_that_is_not_there_is_named():
-    with pytest.raises(
-        InputError, match=r"second\.members names 3, but .store. has"
-    ):
+    with pytest.raises(InputError, match=r"second\.members names 3, but .store. has"):
         build_instance(linked(members=[3], lead_time=1))
 
 
