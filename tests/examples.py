@@ -198,7 +198,7 @@ def depots_and_stores(vary: str = "both", **fields: Any) -> ProblemConfig:
 WEEKS = 20
 
 
-def sales_file(folder: Path, items: int = 4, places: int = 2) -> str:
+def sales_file(folder: Path, items: int = 4, places: int = 2, weeks: int = WEEKS) -> str:
     """Item i at place p sells 100 i + 10 p + week, so that every number tells where it is from."""
     path = folder / "sales.csv"
     if not path.exists():
@@ -207,7 +207,7 @@ def sales_file(folder: Path, items: int = 4, places: int = 2) -> str:
             (start + datetime.timedelta(7 * week), f"item{i}", f"p{p}", 100 * i + 10 * p + week)
             for i in range(items)
             for p in range(places)
-            for week in range(WEEKS)
+            for week in range(weeks)
         ]
         names = ["date", "item", "location", "quantity"]
         pl.DataFrame(rows, schema=names, orient="row").write_csv(path)

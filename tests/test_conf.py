@@ -1,10 +1,15 @@
 """Every config that ships composes and runs two updates, and `conf/` says what each is."""
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
+from examples import sales_file
 from small_runs import small_config
-from test_experiment import sales_table
 
+from neuroinv.build import build, dev_scenarios
 from neuroinv.composition import GROUPS, choices, conf_folder
+from neuroinv.config import Config
 from neuroinv.experiment import train
 from neuroinv.training.records import read_metrics
 
@@ -25,21 +30,56 @@ ON_A_TABLE = (
 )
 
 
-def runs_two_updates(tmp_path, *overrides: str) -> None:
+# One of each kind is trained; the others differ from it in numbers, and are built and simulated.
+TRAINED = (
+    "one_store_lost",
+    "one_store_real",
+    "serial_3",
+    "transshipment",
+    "one_warehouse_lost",
+    "many_warehouses_10_2",
+    "real_many_warehouses_21_3_cost_on_orders",
+)
+
+
+def config_of(tmp_path, *overrides: str) -> Config:
     if any("real" in one for one in overrides):
-        overrides = (*overrides, *ON_A_TABLE, f"problem.demand.path={sales_table(tmp_path)}")
-    finished = train(small_config(tmp_path / "runs", *overrides, *TWO_UPDATES, net=False))
+        places = 21 if any("warehouse" in one for one in overrides) else 2
+        path = sales_file(tmp_path, items=8, places=places, weeks=150)
+        overrides = (*overrides, *ON_A_TABLE, f"problem.demand.path={path}")
+    return small_config(tmp_path / "runs", *overrides, *TWO_UPDATES, net=False)
+
+
+def runs_two_updates(tmp_path, *overrides: str) -> None:
+    finished = train(config_of(tmp_path, *overrides))
     assert [record["step"] for record in read_metrics(finished.path)] == [1, 2]
 
 
-@pytest.mark.parametrize("problem", choices("problem"))
-def test_every_problem_runs(tmp_path, problem):
+@pytest.mark.parametrize("problem", TRAINED)
+def test_each_kind_of_problem_trains(tmp_path, problem):
     runs_two_updates(tmp_path, f"problem={problem}")
+
+
+@pytest.mark.parametrize("problem", [name for name in choices("problem") if name not in TRAINED])
+def test_every_other_problem_is_built_and_simulated(tmp_path, problem):
+    experiment = build(config_of(tmp_path, f"problem={problem}", "policy=mlp"))
+    assert experiment.config.problem.name == problem
+    params, state = jax.tree.map(lambda leaf: leaf[0], dev_scenarios(experiment)[:2])
+    orders = jnp.ones(len(experiment.instance.network.edges))
+    noise = jax.tree.map(lambda leaf: leaf[0, 0], dev_scenarios(experiment).noise)
+    _, outcome = experiment.problem.step(params, state, orders, noise)
+    assert all(np.isfinite(cost) for cost in outcome.costs)
 
 
 @pytest.mark.parametrize("policy", [name for name in choices("policy") if name != "just_in_time"])
 def test_every_policy_runs_on_a_network(tmp_path, policy):
-    runs_two_updates(tmp_path, "problem=one_warehouse_lost", f"policy={policy}")
+    problem = "transshipment" if policy == "water_filling" else "one_warehouse_lost"
+    runs_two_updates(tmp_path, f"problem={problem}", f"policy={policy}")
+
+
+@pytest.mark.parametrize("algorithm", choices("algorithm"))
+def test_every_algorithm_runs_on_a_network(tmp_path, algorithm):
+    runs_two_updates(tmp_path, "problem=one_warehouse_lost", f"algorithm={algorithm}")
 
 
 @pytest.mark.parametrize("experiment", choices("experiment"))
