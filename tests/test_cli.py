@@ -1,5 +1,6 @@
 """The commands as a user types them: what they print, and one sentence for every mistake."""
 
+import re
 import subprocess
 import sys
 
@@ -7,20 +8,41 @@ import pytest
 from small_runs import SMALL, SMALL_NET
 from test_experiment import sales_table
 
+from neuroinv.cli import main
 
-def neuroinv(*arguments: str, cwd=None) -> subprocess.CompletedProcess:
+
+def neuroinv(*arguments: str, cwd) -> subprocess.CompletedProcess:
+    """The command in a process of its own, as a shell starts it."""
     command = [sys.executable, "-m", "neuroinv.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
 
 
-def test_list_names_what_there_is():
-    printed = neuroinv("list").stdout
+@pytest.fixture
+def here(monkeypatch, tmp_path, capfd):
+    """The command in this process, which has imported all it needs; works in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "")  # the command sets it
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        monkeypatch.setattr(sys, "argv", ["neuroinv", *arguments])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
+
+    return run
+
+
+def test_list_names_what_there_is(here):
+    printed = here("list").stdout
     for name in ("one_store_lost", "base_stock", "hdpo", "real_one_store"):
         assert name in printed
 
 
-def test_help_documents_every_key():
-    printed = neuroinv("train", "--help").stdout
+def test_help_documents_every_key(here):
+    printed = here("train", "--help").stdout
     for key in ("learning_rate", "lead_time_bound", "underage_cost", "steps_between_dev"):
         assert key in printed
 
@@ -38,53 +60,52 @@ MISTAKES = {
     ("train", "problem=one_store_real"): r"problem\.demand\.path is missing",
     ("train", "experiment=real_one_store", "problem.demand.path=no.csv"): r"no\.csv",
     ("train", "policy=just_in_time", "problem=one_store_lost", "policy.hidden=[3]"): "hidden",
+    ("train", "results=/dev/null"): "results is /dev/null, where no run can be kept .*; name a",
     ("evaluate", "nowhere"): "nowhere is no run directory",
     ("bench", "one_shop"): "'one_shop' is not a case",
 }
 
 
-@pytest.mark.parametrize("arguments", MISTAKES)
-def test_a_mistake_is_one_sentence_and_nothing_is_written(tmp_path, arguments):
-    import re
-
-    done = neuroinv(*arguments, cwd=tmp_path)
-    sentences = done.stderr.strip().splitlines()
+def assert_one_sentence(done: subprocess.CompletedProcess, expected: str) -> None:
     assert done.returncode == 2
-    assert len(sentences) == 1
-    assert re.search(MISTAKES[arguments], sentences[0]), sentences[0]
+    (sentence,) = done.stderr.strip().splitlines()
+    assert re.search(expected, sentence), sentence
+
+
+@pytest.mark.parametrize("arguments", MISTAKES)
+def test_a_mistake_is_one_sentence_and_nothing_is_written(here, tmp_path, arguments):
+    assert_one_sentence(here(*arguments), MISTAKES[arguments])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_sweep_runs_what_is_missing_and_survives_a_bad_job(tmp_path):
-    sweep = ("train", "-m", *SMALL, *SMALL_NET, "training.steps=5")
-    bad = neuroinv(*sweep, "problem.edges.order.lead_time=1,9,2", cwd=tmp_path)
-    assert bad.returncode == 2
-    assert "over the bound" in bad.stderr
-    runs = tmp_path / "results" / "runs"
-    assert len(list(runs.iterdir())) == 2
-    before = {path: (path / "run.json").stat().st_mtime_ns for path in runs.iterdir()}
-    more = neuroinv(*sweep, "problem.edges.order.lead_time=1,2,3", cwd=tmp_path)
-    assert more.returncode == 0, more.stderr
-    assert more.stdout.count("done before") == 2
-    assert len(list(runs.iterdir())) == 3
-    for path, written in before.items():
-        assert (path / "run.json").stat().st_mtime_ns == written
-
-
-def test_a_table_trains_from_the_command_line(tmp_path):
-    path = sales_table(tmp_path)
+def test_a_mistake_of_a_new_process_is_one_sentence_and_nothing_is_written(tmp_path):
+    table = sales_table(tmp_path)
     done = neuroinv(
         "train",
         *SMALL,
         "experiment=real_one_store",
-        f"problem.demand.path={path}",
+        f"problem.demand.path={table}",
         "problem.demand.columns={location: location, quantity: quantity}",
         "problem.demand.test=[118,400]",
         cwd=tmp_path,
     )
-    assert done.returncode == 2
-    assert "problem.demand.test" in done.stderr
-    assert "400" in done.stderr
+    assert_one_sentence(done, r"problem\.demand\.test.*400")
+    assert list(tmp_path.iterdir()) == [table]
+
+
+def test_a_sweep_runs_what_is_missing_and_survives_a_bad_job(here, tmp_path):
+    sweep = ("train", "-m", *SMALL, *SMALL_NET, "training.steps=5")
+    bad = neuroinv(*sweep, "problem.edges.order.lead_time=9,1", cwd=tmp_path)
+    assert bad.returncode == 2
+    assert "over the bound" in bad.stderr
+    runs = tmp_path / "results" / "runs"
+    (run,) = runs.iterdir()
+    written = (run / "run.json").stat().st_mtime_ns
+    more = here(*sweep, "problem.edges.order.lead_time=1,2")
+    assert more.returncode == 0, more.stderr
+    assert more.stdout.count("done before") == 1
+    assert len(list(runs.iterdir())) == 2
+    assert (run / "run.json").stat().st_mtime_ns == written
 
 
 def test_importing_the_package_is_light_and_starts_no_device():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from examples import one_store, problem_config
 
+from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.policies.stock_levels import base_stock
 from neuroinv.problems.inventory.dynamics import inventory_problem
 from neuroinv.problems.inventory.instance import build_instance, draw_parameters
@@ -41,10 +42,10 @@ def up_to(level):
     return greedy(base_stock(NETWORK, 1.0), variables)
 
 
-@functools.partial(jax.jit, static_argnames=("periods", "burn_in", "block"))
-def streamed(params, level, periods, burn_in, block):
-    problem = inventory_problem(NETWORK)
-    return streamed_average_costs(problem, up_to(level), params, KEY, periods, burn_in, block)
+@functools.partial(jax.jit, static_argnames=("periods", "burn_in", "block", "look_ahead"))
+def streamed(params, level, periods, burn_in, block, look_ahead=False):
+    problem, act = inventory_problem(NETWORK), up_to(level)
+    return streamed_average_costs(problem, act, params, KEY, periods, burn_in, block, look_ahead)
 
 
 def noise_in_blocks(problem, params, key, periods, block):
@@ -103,6 +104,29 @@ def test_all_policies_are_scored_on_the_same_paths():
     little, more = (total(streamed(params, level, 60, 20, 10)) for level in (26.0, 26.1))
     assert np.corrcoef(little, more)[0, 1] > 0.999
     np.testing.assert_array_equal(little, total(streamed(params, 26.0, 60, 20, 10)))
+
+
+def test_a_policy_that_looks_ahead_is_scored_on_the_same_paths():
+    params = alike(3)
+    # One that does not use what it is shown scores what it scores without.
+    blind, shown = (streamed(params, 26.0, 35, 13, 10, look_ahead) for look_ahead in (False, True))
+    jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-5), shown, blind)
+
+
+def test_a_policy_that_looks_ahead_sees_across_blocks_what_is_to_come():
+    params = alike(3)._replace(initial_inventory=jnp.zeros((3, 2)))
+    act, periods = greedy(just_in_time(NETWORK), {}), 35
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def scored(look_ahead):
+        problem = inventory_problem(NETWORK)
+        return total(
+            streamed_average_costs(problem, act, params, KEY, periods, LEAD_TIME, 10, look_ahead)
+        )
+
+    # Told all demand, it holds and misses nothing once its first orders are there.
+    np.testing.assert_array_equal(scored(True), np.zeros(3))
+    assert np.all(scored(False) > 0.1)
 
 
 def test_memory_does_not_grow_with_the_number_of_periods():
