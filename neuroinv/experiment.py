@@ -74,7 +74,7 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
     listen(Event("reading the problem"))
     check_tensorboard(config.logger.tensorboard)
     data = _data_digest(config)
-    if facts and data != facts.get("data_sha256", data):
+    if facts and data and data != facts.get("data_sha256", data):
         raise InputError(
             f"problem.demand.path: {path} was trained on other contents of the table; "
             "remove that folder, or name another with results=..."

@@ -60,6 +60,7 @@ SERIES = {"distribution": "series", "path": "sales.csv"}
 SERIES |= {"train": [0, 16], "dev": [0, 20], "test": [0, 20], "past_periods": 16}
 WRONG = [
     ({"training.stepz": 5}, r"training\.stepz is not a key.*did you mean 'steps'"),
+    ({"policy.series": 3}, r"policy\.series is not a key"),
     ({"training.steps": "many"}, r"training\.steps is 'many'; it should be a valid integer"),
     ({"training.batch": 0}, r"training\.batch is 0; it should be greater than or equal to 1"),
     ({"training.batch": 65}, r"batch=65 is more than the train\.scenarios=64"),

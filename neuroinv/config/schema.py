@@ -97,11 +97,11 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     # Pydantic names the branch of a union it took after the field; a user never wrote it.
     path, branches = [str(part) for part in first["loc"]], _branches()
-    shown = [
-        part
-        for before, part in zip(["", *path], path, strict=False)
-        if part not in branches or before in ("", "nodes", "edges")
-    ]
+    unknown = first["type"] in ("unexpected_keyword_argument", "extra_forbidden")
+    *above, last = zip(["", *path], path, strict=False)
+    shown = [part for before, part in above if part not in branches or before in ("nodes", "edges")]
+    if unknown or last[1] not in branches or last[0] in ("nodes", "edges"):
+        shown.append(last[1])  # of a key that is not known, the user wrote the name
     field = ".".join(shown)
     match first["type"]:
         case "unexpected_keyword_argument" | "extra_forbidden":
@@ -112,6 +112,9 @@ def _sentence(error: ValidationError) -> str:
         case "value_error":
             message = first["msg"].removeprefix("Value error, ")
             return f"{field} {message}" if message.startswith("must") else f"{field}: {message}"
+        case "union_tag_not_found":
+            tag = first["ctx"]["discriminator"].strip("'")
+            return f"{field}.{tag} is missing; give it a value"
         case "union_tag_invalid":
             tag = first["ctx"]["discriminator"].strip("'")
             expected = first["ctx"]["expected_tags"].replace("'", "")
