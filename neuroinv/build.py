@@ -126,7 +126,7 @@ def build_policy(network: Network, config: PolicyConfig) -> Policy | HindsightPo
         case SymmetryAwareConfig():
             return symmetry_aware(network, config)
         case JustInTimeConfig():
-            return just_in_time(network)
+            return just_in_time(network, config.path)
 
 
 def as_scored(config: Config, instance: Instance, orders: PyTree) -> PyTree:

@@ -136,6 +136,8 @@ class JustInTimeConfig:
 
     kind: Literal["just_in_time"]
     """Which policy."""
+    path: Literal["cheapest", "fastest"] = "cheapest"
+    """Which path each customer is supplied along; fastest is what published profits used."""
 
 
 PolicyConfig = Annotated[

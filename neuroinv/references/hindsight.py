@@ -20,4 +20,11 @@ def _just_in_time_is_best(config: ProblemConfig, demand: SeriesDemand) -> bool:
     """Whether nobody can earn more: all demand is met, no stock is held, and orders are free."""
     free = all(max(numbers(edge.procurement_cost)) == 0 for edge in config.edges.values())
     starts_empty = config.initial_inventory == (0, 0)
-    return config.unmet_demand == "lost" and starts_empty and demand.returns == "clip" and free
+    # What arrives at once where it is shipped on waits for a period, and may pay for it.
+    kinds = {name: node.kind for name, node in config.nodes.items()}
+    waits = any(
+        min(numbers(edge.lead_time)) == 0 and kinds.get(edge.destination) != "demand"
+        for edge in config.edges.values()
+    )
+    all_lost = config.unmet_demand == "lost" and demand.returns == "clip"
+    return all_lost and starts_empty and free and not waits
