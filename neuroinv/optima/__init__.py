@@ -7,6 +7,19 @@ from neuroinv.optima.clark_scarf import (
     serial_optimum_discrete,
     serial_optimum_normal,
 )
+from neuroinv.optima.constant_order import ConstantOrder, best_constant_order
+from neuroinv.optima.dual_sourcing import DualSourcingOptimum, dual_sourcing_optimum
+from neuroinv.optima.dual_sourcing_evaluation import dual_sourcing_cost
+from neuroinv.optima.dual_sourcing_heuristics import (
+    DualSourcingPolicy,
+    best_capped_dual_index,
+    best_dual_index,
+    best_single_index,
+    best_tailored_base_surge,
+    dual_index_order,
+    single_index_order,
+)
+from neuroinv.optima.dual_sourcing_store import DualSourcing
 from neuroinv.optima.lost_sales import (
     AverageCostOptimum,
     StockLevelPolicy,
@@ -15,6 +28,12 @@ from neuroinv.optima.lost_sales import (
     lost_sales_optimum,
     policy_cost,
     table_order,
+)
+from neuroinv.optima.lost_sales_heuristics import (
+    dual_balancing_policy,
+    myopic_policy,
+    standard_vector_base_stock_policy,
+    vector_base_stock_order,
 )
 from neuroinv.optima.newsvendor import (
     BaseStockOptimum,
@@ -29,6 +48,10 @@ from neuroinv.optima.transshipment import TransshipmentBound, transshipment_boun
 __all__ = [
     "AverageCostOptimum",
     "BaseStockOptimum",
+    "ConstantOrder",
+    "DualSourcing",
+    "DualSourcingOptimum",
+    "DualSourcingPolicy",
     "SerialOptimum",
     "StockLevelPolicy",
     "TransshipmentBound",
@@ -38,8 +61,18 @@ __all__ = [
     "backlogged_optimum_normal",
     "best_base_stock",
     "best_capped_base_stock",
+    "best_capped_dual_index",
+    "best_constant_order",
+    "best_dual_index",
+    "best_single_index",
+    "best_tailored_base_surge",
+    "dual_balancing_policy",
+    "dual_index_order",
+    "dual_sourcing_cost",
+    "dual_sourcing_optimum",
     "geometric_pmf",
     "lost_sales_optimum",
+    "myopic_policy",
     "negative_binomial_pmf",
     "poisson_pmf",
     "policy_cost",
@@ -47,6 +80,9 @@ __all__ = [
     "serial_cost_normal",
     "serial_optimum_discrete",
     "serial_optimum_normal",
+    "single_index_order",
+    "standard_vector_base_stock_policy",
     "table_order",
     "transshipment_bound",
+    "vector_base_stock_order",
 ]

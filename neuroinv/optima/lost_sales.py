@@ -20,6 +20,7 @@ from jaxtyping import Float64, Int
 from neuroinv.optima.checks import check_costs, check_lead_time, checked_lost_sales_demand
 from neuroinv.optima.demand_sums import discrete_sum
 from neuroinv.optima.lost_sales_evaluation import period_costs, policy_cost
+from neuroinv.optima.lost_sales_tables import check_memory, leftover_probabilities, sweep
 from neuroinv.optima.newsvendor import discrete_quantile
 from neuroinv.optima.stock_levels import StockLevelPolicy, best_base_stock, best_capped_base_stock
 
@@ -33,9 +34,6 @@ __all__ = [
     "table_order",
 ]
 
-LARGEST_MEMORY = 2.0 * 2**30
-# Value tables, orders and the costs of every next order for one arriving order.
-ARRAYS_HELD = 7
 MOST_SWEEPS = 20_000
 # A step that keeps a tenth of the old values cannot circle for ever when demand makes the
 # system periodic, and leaves the average cost as it is.
@@ -100,7 +98,7 @@ def lost_sales_optimum(
     if lead_time == 0:
         return _newsvendor(demand, order_limit - 1, holding_cost, underage_cost)
     while True:
-        _check_memory(stock_limit, order_limit, lead_time)
+        check_memory(stock_limit, order_limit, lead_time)
         optimum = _relative_value_iteration(
             demand, lead_time, (holding_cost, underage_cost), (stock_limit, order_limit), tolerance
         )
@@ -134,18 +132,6 @@ def _newsvendor(
     return AverageCostOptimum(cost, level - np.arange(level + 1), cost, cost)
 
 
-def _check_memory(stock_limit: int, order_limit: int, lead_time: int) -> None:
-    # Logarithms, because a long lead time would overflow the number of entries.
-    entries = math.log2(stock_limit + 1) + (lead_time - 1) * math.log2(order_limit + 1)
-    needed = entries + math.log2(8 * ARRAYS_HELD)
-    if needed > math.log2(LARGEST_MEMORY):
-        raise ValueError(
-            f"lead_time {lead_time} with on-hand up to {stock_limit} and orders up to {order_limit}"
-            f" needs 2^{needed - 30.0:.1f} GiB, above {LARGEST_MEMORY / 2**30:.0f} GiB; shorten "
-            "the lead time, count demand in larger units, or use best_capped_base_stock instead"
-        )
-
-
 def _highest_position(orders: Int[np.ndarray, "..."]) -> int:
     """Highest position after ordering, over states whose own position is inside the table."""
     before = np.indices(orders.shape).sum(axis=0)
@@ -161,20 +147,20 @@ def _relative_value_iteration(
     tolerance: float,
 ) -> AverageCostOptimum:
     stock_limit, order_limit = limits
-    leftover = _leftover_probabilities(demand, stock_limit)
+    leftover = leftover_probabilities(demand, stock_limit)
     charges = period_costs(demand, stock_limit, *costs)
     charges = charges.reshape((-1,) + (1,) * (lead_time - 1))
     shape = (stock_limit + 1,) + (order_limit + 1,) * (lead_time - 1)
     values = np.zeros(shape)
     improved = np.empty(shape)
     for _ in range(MOST_SWEEPS):
-        _sweep(values, leftover, order_limit, improved, None)
+        sweep(values, leftover, order_limit, improved, None)
         improved += charges
         change = improved - values
         lower, upper = float(change.min()), float(change.max())
         if upper - lower < tolerance:
             orders = np.empty(shape, dtype=np.int64)
-            _sweep(values, leftover, order_limit, improved, orders)
+            sweep(values, leftover, order_limit, improved, orders)
             return AverageCostOptimum(0.5 * (lower + upper), orders, lower, upper)
         change *= 1.0 - KEPT
         values += change
@@ -184,44 +170,3 @@ def _relative_value_iteration(
         f"average-cost bounds still {upper - lower} apart after {MOST_SWEEPS} sweeps; "
         f"raise tolerance above {tolerance}"
     )
-
-
-def _leftover_probabilities(
-    demand: Float64[np.ndarray, " support"], stock_limit: int
-) -> Float64[np.ndarray, "stock stock"]:
-    """Row x, column r: probability that on-hand x before demand leaves r after it."""
-    padded = np.zeros(stock_limit + 1)
-    kept = min(demand.size, stock_limit + 1)
-    padded[:kept] = demand[:kept]
-    gap = np.arange(stock_limit + 1)[:, None] - np.arange(stock_limit + 1)[None, :]
-    leftover = np.where(gap >= 0, padded[np.maximum(gap, 0)], 0.0)
-    leftover[:, 0] = 0.0
-    leftover[:, 0] = 1.0 - leftover.sum(axis=1)
-    return leftover
-
-
-def _sweep(
-    values: Float64[np.ndarray, "..."],
-    leftover: Float64[np.ndarray, "stock stock"],
-    order_limit: int,
-    best: Float64[np.ndarray, "..."],
-    orders: Int[np.ndarray, "..."] | None,
-) -> None:
-    """Write into `best` the least expected next value over orders (and which order it is)."""
-    stocks = leftover.shape[0]
-    # On-hand above the limit is cut to it: states there are worse, and the empty system under an
-    # optimal policy never gets there.
-    arrived = np.minimum(np.arange(stocks)[:, None] + np.arange(order_limit + 1), stocks - 1)
-    if values.ndim == 1:
-        expected = leftover @ values[arrived]
-        np.min(expected, axis=-1, out=best)
-        if orders is not None:
-            orders[...] = expected.argmin(axis=-1)
-        return
-    by_stock = values.reshape(stocks, -1)
-    for arriving in range(order_limit + 1):
-        expected = leftover @ by_stock[arrived[:, arriving]]
-        expected = expected.reshape((stocks,) + (order_limit + 1,) * (values.ndim - 1))
-        np.min(expected, axis=-1, out=best[:, arriving])
-        if orders is not None:
-            orders[:, arriving] = expected.argmin(axis=-1)

@@ -1,13 +1,11 @@
 """Exact average cost of any whole-number ordering policy of a lost-sales store."""
 
-import warnings
-
 import numpy as np
 from jaxtyping import Float64
-from scipy.sparse import block_array, csr_array
-from scipy.sparse.linalg import MatrixRankWarning, spsolve
+from scipy.sparse import csr_array
 
 from neuroinv.optima.checks import check_costs, check_lead_time, checked_lost_sales_demand
+from neuroinv.optima.markov_chain import long_run_average
 from neuroinv.optima.reachable_states import (
     OrderFunction,
     checked_orders,
@@ -15,12 +13,6 @@ from neuroinv.optima.reachable_states import (
     one_period,
     reachable_states,
 )
-
-SWEEPS_BEFORE_SOLVING = 2_000
-MOST_STATES_SOLVED = 20_000
-MOST_SWEEPS = 20_000
-KEPT = 0.1
-SOLVED_TOLERANCE = 1e-7
 
 
 def policy_cost(
@@ -34,13 +26,9 @@ def policy_cost(
 ) -> float:
     """Long-run average cost per period of a stationary policy started from the empty system.
 
-    All states reachable from the empty system are listed and the expected period cost is pushed
-    forward through their transition matrix until its smallest and largest entry, which bracket the
-    average cost, are within the tolerance; the middle is returned. Where 2,000 periods are not
-    enough, because only rare demands mix the states, and there are at most 20,000 of them, the
-    relative costs are solved for instead, and bounds 1e-7 apart will do. Demands of probability
-    below 1e-14 are left out of the transitions, though not out of the period costs; each moves the
-    result by about 1e-14 of a period cost.
+    All states reachable from the empty system are listed, and the average over them is found as in
+    `long_run_average`. Demands of probability below 1e-14 are left out of the transitions, though
+    not out of the period costs; each moves the result by about 1e-14 of a period cost.
 
     Args:
         probabilities: entry d is the probability of a demand of d units in one period.
@@ -73,7 +61,7 @@ def policy_cost(
     transitions = csr_array(
         (step.probabilities, columns, starts), shape=(states.shape[0], states.shape[0])
     )
-    return _average(transitions, expected, tolerance)
+    return long_run_average(transitions, expected, tolerance)
 
 
 def period_costs(
@@ -90,44 +78,3 @@ def period_costs(
     mean = float(np.arange(demand.size) @ demand)
     lost = mean - np.arange(largest_on_hand + 1) + left
     return np.asarray(holding_cost * left + underage_cost * lost, dtype=np.float64)
-
-
-def _average(
-    transitions: csr_array, period_cost: Float64[np.ndarray, " states"], tolerance: float
-) -> float:
-    expected = period_cost
-    # Factors of a larger system may not fit in memory.
-    solvable = period_cost.size <= MOST_STATES_SOLVED
-    for _ in range(SWEEPS_BEFORE_SOLVING if solvable else MOST_SWEEPS):
-        lower, upper = float(expected.min()), float(expected.max())
-        if upper - lower < tolerance:
-            return 0.5 * (lower + upper)
-        # Keeping a tenth stops a periodic system from circling for ever.
-        expected = (1.0 - KEPT) * (transitions @ expected) + KEPT * expected
-    if solvable:
-        lower, upper = _solved_bounds(transitions, period_cost)
-        tolerance = max(tolerance, SOLVED_TOLERANCE)
-    if not upper - lower < tolerance:
-        raise RuntimeError(
-            f"average-cost bounds {lower} and {upper} stay further apart than {tolerance}; check "
-            "that the policy cannot get stuck in separate sets of states, or raise the tolerance"
-        )
-    return 0.5 * (lower + upper)
-
-
-def _solved_bounds(
-    transitions: csr_array, period_cost: Float64[np.ndarray, " states"]
-) -> tuple[float, float]:
-    # Unknowns: the relative cost of every state (that of the first is pinned to 0), the average.
-    count = period_cost.size
-    ones = csr_array(np.ones((count, 1)))
-    pin = csr_array(([1.0], ([0], [0])), shape=(1, count))
-    identity = csr_array((np.ones(count), np.arange(count), np.arange(count + 1)))
-    system = block_array([[identity - transitions, ones], [pin, None]], format="csc")
-    with warnings.catch_warnings():
-        # A singular system gives numbers that are not finite, and so no bounds.
-        warnings.simplefilter("ignore", MatrixRankWarning)
-        relative = spsolve(system, np.append(period_cost, 0.0))[:-1]
-    # These differences bracket the average whatever the relative costs are, so they check them.
-    change = period_cost + transitions @ relative - relative
-    return float(change.min()), float(change.max())

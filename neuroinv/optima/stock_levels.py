@@ -9,11 +9,10 @@ from jaxtyping import Float64, Int
 
 from neuroinv.optima.checks import check_costs, check_lead_time, checked_lost_sales_demand
 from neuroinv.optima.demand_sums import discrete_sum
+from neuroinv.optima.local_search import descend, remembering
 from neuroinv.optima.lost_sales_evaluation import policy_cost
 from neuroinv.optima.newsvendor import discrete_quantile
 
-# Costs are found to 1e-9; a smaller difference does not show that one level beats another.
-CLEARLY_LESS = 1e-8
 NEIGHBOURHOOD = 2
 
 
@@ -61,7 +60,7 @@ def best_base_stock(
         return policy_cost(demand, lead_time, holding_cost, underage_cost, order)
 
     start = (_first_guess(demand, lead_time, holding_cost, underage_cost),)
-    (level,), least = _descend(_remembering(cost), start, [(1,), (-1,)])
+    (level,), least = descend(remembering(cost), start, [(1,), (-1,)])
     return StockLevelPolicy(level=level, cap=None, cost=least)
 
 
@@ -101,7 +100,7 @@ def best_capped_base_stock(
         order = stock_level_order(level, cap)
         return policy_cost(demand, lead_time, holding_cost, underage_cost, order)
 
-    remembered = _remembering(cost)
+    remembered = remembering(cost)
     mean = float(np.arange(demand.size) @ demand)
     level = _first_guess(demand, lead_time, holding_cost, underage_cost)
     point: tuple[int, ...] = (level, min(math.ceil(mean) + 1, level))
@@ -109,8 +108,8 @@ def best_capped_base_stock(
     reach = range(-NEIGHBOURHOOD, NEIGHBOURHOOD + 1)
     box: list[tuple[int, ...]] = [(i, j) for i in reach for j in reach if (i, j) != (0, 0)]
     while True:
-        point, _ = _descend(remembered, point, single)
-        settled, least = _descend(remembered, point, box)
+        point, _ = descend(remembered, point, single)
+        settled, least = descend(remembered, point, box)
         if settled == point:
             return StockLevelPolicy(level=point[0], cap=point[1], cost=least)
         point = settled
@@ -142,37 +141,3 @@ def _first_guess(
     high = discrete_quantile(total, underage_cost / (underage_cost + holding_cost))
     low = discrete_quantile(total, underage_cost / (underage_cost + (lead_time + 1) * holding_cost))
     return max((low + high + 1) // 2, 0)
-
-
-def _remembering(
-    cost: Callable[[tuple[int, ...]], float],
-) -> Callable[[tuple[int, ...]], float]:
-    seen: dict[tuple[int, ...], float] = {}
-
-    def remembered(point: tuple[int, ...]) -> float:
-        if min(point) < 0:
-            return math.inf
-        if point not in seen:
-            seen[point] = cost(point)
-        return seen[point]
-
-    return remembered
-
-
-def _descend(
-    cost: Callable[[tuple[int, ...]], float],
-    start: tuple[int, ...],
-    moves: list[tuple[int, ...]],
-) -> tuple[tuple[int, ...], float]:
-    """Follow any improving move for as long as it improves, until none of them does."""
-    point, least = start, cost(start)
-    improved = True
-    while improved:
-        improved = False
-        for move in moves:
-            while True:
-                candidate = tuple(a + b for a, b in zip(point, move, strict=True))
-                if not cost(candidate) < least - CLEARLY_LESS:
-                    break
-                point, least, improved = candidate, cost(candidate), True
-    return point, least
