@@ -16,18 +16,23 @@ import jax
 import polars as pl
 
 from neuroinv.composition import compose
-from neuroinv.config import parse
+from neuroinv.config import Config, parse
 from neuroinv.experiment import Finished, train
 from neuroinv.training.records import read_facts
 
 RESULTS = Path(__file__).parent.parent / "results"
 
 
+def composed(overrides: Iterable[str]) -> Config:
+    """The config of a cell: these overrides, then those of the command line."""
+    given = [*overrides, *sys.argv[1:]]
+    return parse(compose([*given, f"results={RESULTS / 'runs'}", "logger=quiet"]))
+
+
 def run_cell(overrides: Iterable[str]) -> Finished:
     """Train one cell as the command line would with these overrides; done before, it is read."""
-    given = [*overrides, *sys.argv[1:]]
-    finished = train(parse(compose([*given, f"results={RESULTS / 'runs'}", "logger=quiet"])))
-    print(f"  {finished.path.name}: {' '.join(given)}", flush=True)
+    finished = train(composed(overrides))
+    print(f"  {finished.path.name}: {' '.join(overrides)}", flush=True)
     return finished
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,14 +16,18 @@ from neuroinv.config import (
     CappedBaseStockConfig,
     Config,
     EchelonStockConfig,
+    FixedQuantileConfig,
     GNNConfig,
     HDPOConfig,
     JustInTimeConfig,
     MLPConfig,
     PolicyConfig,
+    QuantileNewsvendorConfig,
     ReinforceConfig,
+    ReturnsNewsvendorConfig,
     SplitConfig,
     SymmetryAwareConfig,
+    TransformedNewsvendorConfig,
     WaterFillingConfig,
 )
 from neuroinv.keys import Branch, branch
@@ -31,6 +36,12 @@ from neuroinv.policies.echelon_stock import echelon_stock
 from neuroinv.policies.gnn import gnn
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.policies.mlp import mlp
+from neuroinv.policies.newsvendor import (
+    fixed_quantile,
+    quantile_newsvendor,
+    returns_newsvendor,
+    transformed_newsvendor,
+)
 from neuroinv.policies.stock_levels import base_stock, capped_base_stock
 from neuroinv.policies.symmetry_aware import symmetry_aware
 from neuroinv.policies.water_filling import water_filling
@@ -82,9 +93,12 @@ def build(config: Config) -> Experiment:
         raise InputError(
             f"training.batch={training.batch} is more than the {count} training scenarios; lower it"
         )
-    policy = build_policy(instance.network, config.policy)
+    policy = build_policy(instance.network, train.params, config.policy)
     algorithm = None
     if isinstance(policy, Policy):
+        if not policy.trained:  # one segment, to measure it on the dev scenarios
+            training = dataclasses.replace(training, steps=training.steps_between_dev)
+            config = dataclasses.replace(config, training=training)
         example = _example_observation(problem, dev.params)
         trained = build_algorithm(config, problem, policy, example, train.burn_in)
 
@@ -108,8 +122,10 @@ def build_algorithm(
             return reinforce(problem, policy, example, config.algorithm, steps, burn_in)
 
 
-def build_policy(network: Network, config: PolicyConfig) -> Policy | HindsightPolicy:
-    """The policy that a config names, for a network."""
+def build_policy(
+    network: Network, train: Parameters, config: PolicyConfig
+) -> Policy | HindsightPolicy:
+    """The policy that a config names, for a network and the parameters of training scenarios."""
     match config:
         case BaseStockConfig():
             return base_stock(network, config.initial_cover)
@@ -125,6 +141,14 @@ def build_policy(network: Network, config: PolicyConfig) -> Policy | HindsightPo
             return gnn(network, config)
         case SymmetryAwareConfig():
             return symmetry_aware(network, config)
+        case QuantileNewsvendorConfig():
+            return quantile_newsvendor(network, train, config)
+        case ReturnsNewsvendorConfig():
+            return returns_newsvendor(network, train, config)
+        case FixedQuantileConfig():
+            return fixed_quantile(network, train, config)
+        case TransformedNewsvendorConfig():
+            return transformed_newsvendor(network, train, config)
         case JustInTimeConfig():
             return just_in_time(network, config.path)
 

@@ -52,6 +52,8 @@ class Policy(NamedTuple):
     """(key, example observation) -> variables."""
     apply: Callable[[PyTree, PyTree], Any]
     """(variables, observation) -> decision."""
+    trained: bool = True
+    """Whether costs have a gradient in the variables; if not, `init` is all there is to it."""
 
 
 class HindsightPolicy(NamedTuple):

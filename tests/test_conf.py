@@ -71,10 +71,30 @@ def test_every_other_problem_is_built_and_simulated(tmp_path, problem):
     assert all(np.isfinite(cost) for cost in outcome.costs)
 
 
-@pytest.mark.parametrize("policy", [name for name in choices("policy") if name != "just_in_time"])
+FORECASTING = (
+    "quantile_newsvendor",
+    "returns_newsvendor",
+    "fixed_quantile",
+    "transformed_newsvendor",
+)
+ON_NETWORKS = [name for name in choices("policy") if name not in (*FORECASTING, "just_in_time")]
+
+
+@pytest.mark.parametrize("policy", ON_NETWORKS)
 def test_every_policy_runs_on_a_network(tmp_path, policy):
     problem = "transshipment" if policy == "water_filling" else "one_warehouse_lost"
     runs_two_updates(tmp_path, f"problem={problem}", f"policy={policy}")
+
+
+@pytest.mark.parametrize("policy", FORECASTING)
+def test_every_policy_that_forecasts_runs_on_real_sales(tmp_path, policy):
+    """One that has nothing to train is measured after its first segment and no more."""
+    given = ("problem=one_store_real", f"policy={policy}", "policy.forecaster.steps=3")
+    finished = train(config_of(tmp_path, *given))
+    trained = policy in ("fixed_quantile", "transformed_newsvendor")
+    assert [record["step"] for record in read_metrics(finished.path)] == (
+        [1, 2] if trained else [1]
+    )
 
 
 @pytest.mark.parametrize("algorithm", choices("algorithm"))

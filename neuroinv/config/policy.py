@@ -131,6 +131,66 @@ class SymmetryAwareConfig:
 
 
 @dataclass(frozen=True, config=SCHEMA)
+class ForecasterConfig:
+    """A net that forecasts quantiles of demand over a lead time, trained before the policy is."""
+
+    lead_times: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = (4, 5, 6)
+    """Lead times to forecast for, in periods."""
+    hidden: tuple[Count, ...] = (128, 128)
+    """Width of each hidden layer."""
+    steps: Count = 2000
+    """Updates of the forecaster."""
+    batch: Count = 1024
+    """Windows of sales per update."""
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    """Adam's first learning rate; along a cosine it falls to a hundredth of it."""
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class QuantileNewsvendorConfig:
+    """Order up to the forecast quantile at the critical ratio."""
+
+    kind: Literal["quantile_newsvendor"]
+    """Which policy."""
+    forecaster: ForecasterConfig = ForecasterConfig()
+    """What forecasts."""
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class ReturnsNewsvendorConfig:
+    """The quantile newsvendor that may also send stock back: not admissible, a reference."""
+
+    kind: Literal["returns_newsvendor"]
+    """Which policy."""
+    forecaster: ForecasterConfig = ForecasterConfig()
+    """What forecasts."""
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class FixedQuantileConfig:
+    """Order up to the forecast quantile of one trainable probability."""
+
+    kind: Literal["fixed_quantile"]
+    """Which policy."""
+    forecaster: ForecasterConfig = ForecasterConfig()
+    """What forecasts."""
+    initial_probability: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """First probability."""
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class TransformedNewsvendorConfig:
+    """Order up to the forecast quantile of a probability that a net reads off the costs."""
+
+    kind: Literal["transformed_newsvendor"]
+    """Which policy."""
+    forecaster: ForecasterConfig = ForecasterConfig()
+    """What forecasts."""
+    hidden: tuple[Count, ...] = (32, 32)
+    """Width of each hidden layer of the net that corrects the critical ratio."""
+
+
+@dataclass(frozen=True, config=SCHEMA)
 class JustInTimeConfig:
     """Orders each unit so that it arrives when it is sold: a hindsight bound, not trainable."""
 
@@ -148,6 +208,10 @@ PolicyConfig = Annotated[
     | MLPConfig
     | GNNConfig
     | SymmetryAwareConfig
+    | QuantileNewsvendorConfig
+    | ReturnsNewsvendorConfig
+    | FixedQuantileConfig
+    | TransformedNewsvendorConfig
     | JustInTimeConfig,
     Field(discriminator="kind"),
 ]

@@ -1,0 +1,57 @@
+"""The quantile forecaster on real weekly sales: pinball loss and calibration on held-out weeks.
+
+    python experiments/forecaster.py problem.demand.path=weekly_sales.parquet
+
+It is trained on weeks 0 to 110 and scored on decisions of weeks 134 to 164, every series counting
+once. Published: the public forecaster of arXiv 2306.11246, whose training data are not known, on
+weeks 134 to 163.
+"""
+
+import jax
+import numpy as np
+from cells import composed, write_table
+
+from neuroinv.build import build
+from neuroinv.config import ForecasterConfig
+from neuroinv.forecasting.quantile import PROBABILITIES
+from neuroinv.forecasting.training import recorded_sales, score, train_forecaster
+
+PUBLISHED_PINBALL = {4: 26.3, 5: 31.3, 6: 36.1}
+PUBLISHED_COVERAGE = {0.05: 0.045, 0.25: 0.278, 0.5: 0.539, 0.75: 0.770, 0.9: 0.900, 0.95: 0.946}
+SEEDS = 4
+
+
+if __name__ == "__main__":
+    experiment = build(composed(["experiment=real_one_store"]))
+    config = ForecasterConfig()
+    train, test = (recorded_sales(split.params) for split in (experiment.train, experiment.test))
+    keys = jax.random.split(jax.random.key(0), SEEDS)
+    train_seeds = jax.jit(
+        lambda: jax.lax.map(lambda key: train_forecaster(key, train, config), keys)
+    )
+    variables = train_seeds()
+    scores = jax.jit(lambda of: jax.lax.map(lambda one: score(one, test, config), of))(variables)
+    pinball, coverage = (np.asarray(values) for values in (scores.pinball, scores.coverage))
+
+    def row(lead_time: int) -> dict:
+        """One lead time of the table; means over seeds."""
+        index = config.lead_times.index(lead_time)
+        of_seeds = pinball[:, index].mean(axis=1)
+        covered = np.interp(
+            list(PUBLISHED_COVERAGE), PROBABILITIES, coverage[:, index].mean(axis=0)
+        )
+        shown = zip(PUBLISHED_COVERAGE, covered, strict=True)
+        return {
+            "lead_time": lead_time,
+            "pinball": float(of_seeds.mean()),
+            "lowest_seed": float(of_seeds.min()),
+            "highest_seed": float(of_seeds.max()),
+            "published_pinball": PUBLISHED_PINBALL[lead_time],
+            **{f"coverage_{probability}": float(value) for probability, value in shown},
+            **{
+                f"published_{p}": value if lead_time == 4 else None
+                for p, value in PUBLISHED_COVERAGE.items()
+            },
+        }
+
+    write_table("forecaster", config.lead_times, row)
