@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from neuroinv.config import ForecasterConfig
+from neuroinv.problems.inventory.seasons import year_waves
 
 COUNT = 19
 PROBABILITIES = np.arange(1, COUNT + 1, dtype=np.float32) / (COUNT + 1)
-HARMONICS = 4  # of the year: the fourth rises and falls within three months, as Christmas does
 MOST_LOG_SCALE = 4.0  # beyond 50 times the typical size, or below a 50th, size says no more
 FIRST_LOWEST, FIRST_GAP = 0.5, 0.08  # an untrained net's quantiles go from half to twice as usual
 
@@ -65,10 +65,7 @@ def features_of(
     # Small sellers vary more, relative to their size. Against the typical seller, the size is free
     # of units: sales counted in dozens give the same forecasts, in dozens.
     size = jnp.clip(jnp.log(usual) - typical_log_demand, -MOST_LOG_SCALE, MOST_LOG_SCALE)
-    # Waves close the year: half a year before and half a year after a date are the same season.
-    angles = 2 * np.pi * jnp.ravel(jnp.outer(jnp.arange(1.0, HARMONICS + 1), calendar))
-    waves = [jnp.sin(angles), jnp.cos(angles)]
-    return jnp.concatenate([past_demand / usual, size[None], *waves])
+    return jnp.concatenate([past_demand / usual, size[None], year_waves(calendar)])
 
 
 def forecast(

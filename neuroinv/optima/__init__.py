@@ -42,6 +42,12 @@ from neuroinv.optima.newsvendor import (
     backlogged_optimum_discrete,
     backlogged_optimum_normal,
 )
+from neuroinv.optima.one_warehouse import (
+    LevelDemand,
+    WarehouseBound,
+    clipped_normal_levels,
+    warehouse_bound,
+)
 from neuroinv.optima.pmf import geometric_pmf, negative_binomial_pmf, poisson_pmf
 from neuroinv.optima.transshipment import TransshipmentBound, transshipment_bound
 
@@ -52,9 +58,11 @@ __all__ = [
     "DualSourcing",
     "DualSourcingOptimum",
     "DualSourcingPolicy",
+    "LevelDemand",
     "SerialOptimum",
     "StockLevelPolicy",
     "TransshipmentBound",
+    "WarehouseBound",
     "backlogged_cost_discrete",
     "backlogged_cost_normal",
     "backlogged_optimum_discrete",
@@ -66,6 +74,7 @@ __all__ = [
     "best_dual_index",
     "best_single_index",
     "best_tailored_base_surge",
+    "clipped_normal_levels",
     "dual_balancing_policy",
     "dual_index_order",
     "dual_sourcing_cost",
@@ -85,4 +94,5 @@ __all__ = [
     "table_order",
     "transshipment_bound",
     "vector_base_stock_order",
+    "warehouse_bound",
 ]

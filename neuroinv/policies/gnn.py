@@ -35,6 +35,7 @@ from neuroinv.problems.inventory.network import (
     locations,
     sources,
 )
+from neuroinv.problems.inventory.seasons import year_waves
 from neuroinv.types import Policy
 
 KINDS = ("supply", "stocking", "demand")
@@ -134,7 +135,7 @@ def graph_of(
         "past_demand": [
             at_customers(bounded(observation.past_demand / observation.demand_scale).T)
         ],
-        "calendar": [everywhere * observation.calendar],
+        "calendar": [everywhere * year_waves(observation.calendar)],
         "costs": [
             jnp.log1p(observation.holding_cost)[:, None],
             at_customers(jnp.log1p(observation.underage_cost))[:, None],

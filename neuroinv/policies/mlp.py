@@ -26,6 +26,7 @@ from neuroinv.policies.positions import (
 )
 from neuroinv.problems.inventory.dynamics import Observation, route
 from neuroinv.problems.inventory.network import Network, incoming, sources
+from neuroinv.problems.inventory.seasons import year_waves
 from neuroinv.types import InputError, Policy
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -87,7 +88,7 @@ def mlp(network: Network, config: MLPConfig) -> Policy:
                 bounded(cover - protected_periods(network, observation)),
             ],
             "past_demand": [bounded(observation.past_demand / at_demands)],
-            "calendar": [observation.calendar],
+            "calendar": [year_waves(observation.calendar)],
             "costs": [
                 jnp.log1p(observation.holding_cost),
                 jnp.log1p(observation.underage_cost),

@@ -14,6 +14,7 @@ from neuroinv.references.one_store import fitted_level, one_store_references
 from neuroinv.references.reference import Reference
 from neuroinv.references.serial import serial_references
 from neuroinv.references.transshipment import transshipment_references
+from neuroinv.references.warehouses import warehouse_references
 
 __all__ = ["Reference", "exact_costs", "fitted_level", "references"]
 
@@ -26,4 +27,5 @@ def references(instance: Instance) -> tuple[Reference, ...]:
         one_store_references(instance)
         or serial_references(instance)
         or transshipment_references(instance)
+        or warehouse_references(instance)
     )

@@ -147,7 +147,7 @@ def test_each_feature_changes_orders_only_where_it_is_observed():
     changes = {
         "inventory": {"pipeline": seen.pipeline + 1},  # stock on hand also limits shipments
         "past_demand": {"past_demand": seen.past_demand + 1},
-        "calendar": {"calendar": seen.calendar + 1},
+        "calendar": {"calendar": seen.calendar + 0.1},
         "costs": {"holding_cost": seen.holding_cost + 1, "underage_cost": seen.underage_cost + 1},
         "lead_times": {"lead_time": seen.lead_time + 1},
     }
