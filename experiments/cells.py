@@ -21,11 +21,15 @@ from neuroinv.experiment import Finished, train
 from neuroinv.training.records import read_facts
 
 RESULTS = Path(__file__).parent.parent / "results"
+QUICK = "--quick" in sys.argv
+"""Whether to do with less: an experiment then takes minutes on two cores, on no easier cells."""
+GIVEN = [argument for argument in sys.argv[1:] if argument != "--quick"]
+"""Overrides for all cells."""
 
 
 def composed(overrides: Iterable[str]) -> Config:
     """The config of a cell: these overrides, then those of the command line."""
-    given = [*overrides, *sys.argv[1:]]
+    given = [*overrides, *GIVEN]
     return parse(compose([*given, f"results={RESULTS / 'runs'}", "logger=quiet"]))
 
 
@@ -42,19 +46,23 @@ def seconds_of(finished: Finished) -> float:
 
 
 def write_table(name: str, cells: Iterable[Any], row_of: Callable[[Any], dict[str, Any]]) -> None:
-    """Compute a row per cell, print the table, and write it to `results/NAME.csv` with its origin
-    in `results/NAME.json`."""
-    rows = [row_of(cell) for cell in cells]
-    table = pl.DataFrame(rows)
-    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, float_precision=4):
-        print(table)
-    table.write_csv(RESULTS / f"{name}.csv", float_precision=5)
+    """Compute a row per cell, writing what there is to `results/NAME.csv` after each, with its
+    origin in `results/NAME.json`; then print the table. Quick sizes are named NAME_quick."""
+    path = RESULTS / (f"{name}_quick" if QUICK else name)
     origin = {
-        "command": f"python experiments/{Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}".strip(),
+        "command": " ".join(["python", f"experiments/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
         "date": datetime.date.today().isoformat(),
         "device": jax.devices()[0].device_kind,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         "jax": jax.__version__,
     }
-    (RESULTS / f"{name}.json").write_text(json.dumps(origin, indent=2) + "\n")
+    path.with_suffix(".json").write_text(json.dumps(origin, indent=2) + "\n")
+    rows: list[dict[str, Any]] = []
+    for cell in cells:
+        rows.append(row_of(cell))
+        pl.DataFrame(rows, infer_schema_length=None).write_csv(
+            path.with_suffix(".csv"), float_precision=5
+        )
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, float_precision=4):
+        print(pl.DataFrame(rows, infer_schema_length=None))

@@ -6,9 +6,12 @@ Published: HDPO within 0.25 % in all cells with three hidden layers (arXiv 2306.
 are exact: of the average cost of the learned policy, orders rounded, as a Markov chain.
 """
 
-from cells import run_cell, seconds_of, write_table
+import itertools
 
-CELLS = [(1, 9.0), (2, 19.0), (3, 9.0), (4, 39.0)]
+from cells import QUICK, run_cell, seconds_of, write_table
+
+CELLS = [(1, 9.0), (4, 39.0)] if QUICK else itertools.product((1, 2, 3, 4), (4.0, 9.0, 19.0, 39.0))
+SEEDS = 2 if QUICK else 4
 PUBLISHED_GAP_AT_MOST = 0.25
 
 
@@ -20,6 +23,7 @@ def row(cell: tuple[int, float]) -> dict:
             "experiment=quickstart",
             f"problem.edges.order.lead_time={lead_time}",
             f"problem.nodes.store.underage_cost={underage_cost}",
+            f"training.seeds={SEEDS}",
         ]
     )
     optimum, base_stock, capped, learned = finished.table.rows
@@ -34,7 +38,7 @@ def row(cell: tuple[int, float]) -> dict:
         "learned_test": learned.tested.estimate,
         "learned_gap_percent": 100 * gap(learned),
         "published_gap_percent_at_most": PUBLISHED_GAP_AT_MOST,
-        "seeds": 8,
+        "seeds": SEEDS,
         "train_seconds_all_seeds": seconds_of(finished),
     }
 

@@ -29,13 +29,21 @@ VARIANTS = {
     "fixed quantile": ["policy=fixed_quantile"],
     "transformed newsvendor": ["policy=transformed_newsvendor"],
     "base-stock": ["policy=base_stock"],
-    "raw units": ["policy.scale=none", f"policy.observes=[{WITHOUT_CALENDAR}]"],
+    "raw units": [
+        "policy.scale=none",
+        "policy.orders=quantity",
+        f"policy.observes=[{WITHOUT_CALENDAR}]",
+    ],
     LEADER: [f"policy.observes=[{WITHOUT_CALENDAR}]"],
     "scaled, weighted": [
         f"policy.observes=[{WITHOUT_CALENDAR}]",
         "algorithm.weighting=inverse_scale",
     ],
-    "raw units, calendar": ["policy.scale=none", f"policy.observes=[{EVERYTHING}]"],
+    "raw units, calendar": [
+        "policy.scale=none",
+        "policy.orders=quantity",
+        f"policy.observes=[{EVERYTHING}]",
+    ],
     "scaled, calendar": [f"policy.observes=[{EVERYTHING}]"],
 }
 

@@ -61,6 +61,7 @@ Feature = Literal[
     "demand_spread",
 ]
 Activation = Literal["relu", "tanh", "elu", "silu"]
+Orders = Literal["quantity", "up_to"]
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -78,8 +79,18 @@ class MLPConfig:
     scale: Literal["demand", "none"] = "demand"
     """demand divides quantities by each location's typical demand and multiplies orders by it;
     none reads and orders raw units."""
+    orders: Orders = "up_to"
+    """quantity reads an order off the net; up_to reads a level off it, and orders what lifts the
+    echelon's inventory position to that level."""
     allocation: Literal["proportional", "softmax"] = "proportional"
     """How stock of a location is shared when more is wanted than there is."""
+
+    def __post_init__(self) -> None:
+        if self.scale == "none" and self.orders == "up_to":
+            raise ValueError(
+                "orders=up_to counts in periods of typical demand, which scale=none leaves out; "
+                "set orders=quantity"
+            )
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -103,6 +114,9 @@ class GNNConfig:
         "demand_spread",
     )
     """What the network reads."""
+    orders: Orders = "up_to"
+    """quantity reads an order off the net; up_to reads a level off it, and orders what lifts the
+    echelon's inventory position to that level."""
     allocation: Literal["proportional", "softmax"] = "proportional"
     """How stock of a location is shared when more is wanted than there is."""
 
@@ -128,6 +142,9 @@ class SymmetryAwareConfig:
         "demand_spread",
     )
     """What the nets read."""
+    orders: Orders = "up_to"
+    """quantity reads an order off the net; up_to reads a level off it, and orders what lifts the
+    echelon's inventory position to that level."""
 
 
 @dataclass(frozen=True, config=SCHEMA)

@@ -25,13 +25,13 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from neuroinv.config import Feature, GNNConfig
 from neuroinv.decisions import Transformed
 from neuroinv.policies import allocation
-from neuroinv.policies.mlp import ACTIVATIONS, MOST_COVER, ONE
-from neuroinv.policies.positions import echelon_position, location_scale, protected_periods
+from neuroinv.policies.mlp import ACTIVATIONS, MOST_RATIO
+from neuroinv.policies.positions import location_scale, safety_cover
+from neuroinv.policies.wanted_orders import wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation, route
 from neuroinv.problems.inventory.network import (
     Network,
     facing_demand,
-    incoming,
     locations,
     sources,
 )
@@ -99,11 +99,12 @@ class MessagePassing(nn.Module):
 
 
 def loops(network: Network) -> tuple[int, ...]:
-    """Positions of the locations that may keep back stock from shipping: each has a loop."""
+    """Positions of the locations that may keep stock back while several others want it: each has a
+    loop. Where one edge leaves, ordering less on it is keeping it back."""
     return tuple(
         position
         for position, node in enumerate(locations(network))
-        if network.nodes[node].holds_stock and (sources(network) == position).any()
+        if network.nodes[node].holds_stock and np.sum(sources(network) == position) > 1
     )
 
 
@@ -119,18 +120,17 @@ def graph_of(
     facing = facing_demand(network)
 
     def bounded(ratios: Array) -> Array:
-        return jnp.clip(ratios, -MOST_COVER, MOST_COVER)
+        return jnp.clip(ratios, -MOST_RATIO, MOST_RATIO)
 
     def at_customers(values: Array) -> Array:
         return route(facing, values)
 
-    cover = echelon_position(network, observation) / at_locations
     everywhere = jnp.ones((len(at_locations), 1))
     of_locations: dict[Feature, list[Array]] = {
         "inventory": [
             bounded(observation.on_hand / at_locations)[:, None],
             bounded(observation.pipeline / at_locations[:, None]),
-            bounded(cover - protected_periods(network, observation))[:, None],
+            bounded(safety_cover(network, observation))[:, None],
         ],
         "past_demand": [
             at_customers(bounded(observation.past_demand / observation.demand_scale).T)
@@ -186,7 +186,7 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
 
         def orders(outputs: Float[Array, " edges_and_loops"]) -> Float[Array, " edges"]:
             on_edges, on_loops = jnp.split(outputs, [len(network.edges)])
-            wanted = route(incoming(network).T, at_locations) * jax.nn.softplus(on_edges + ONE)
+            wanted = wanted_orders(network, observation, on_edges, config.orders)
             if config.allocation == "softmax":
                 keep = route(place_loops, on_loops) + allocation.HOLD_LOGIT
                 shipped = allocation.softmax(network, on_edges, observation.on_hand, keep)

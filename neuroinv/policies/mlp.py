@@ -13,19 +13,18 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from neuroinv.config import Feature, MLPConfig
 from neuroinv.decisions import Transformed
 from neuroinv.policies import allocation
 from neuroinv.policies.positions import (
-    echelon_position,
     location_scale,
-    protected_periods,
+    safety_cover,
 )
-from neuroinv.problems.inventory.dynamics import Observation, route
-from neuroinv.problems.inventory.network import Network, incoming, sources
+from neuroinv.policies.wanted_orders import ONE, wanted_orders
+from neuroinv.problems.inventory.dynamics import Observation
+from neuroinv.problems.inventory.network import Network, sources
 from neuroinv.problems.inventory.seasons import year_waves
 from neuroinv.types import InputError, Policy
 
@@ -35,8 +34,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": nn.relu,
     "silu": nn.silu,
 }
-MOST_COVER = 10.0  # an item whose sales cease has stock for ever, and a net must not extrapolate
-ONE = float(np.log(np.expm1(1.0)))  # softplus(ONE) = 1: an untrained net orders typical demand
+MOST_RATIO = 10.0  # an item whose sales cease has stock for ever, and a net must not extrapolate
 
 
 class MLP(nn.Module):
@@ -76,22 +74,22 @@ def mlp(network: Network, config: MLPConfig) -> Policy:
         return at_locations, observation.demand_scale
 
     def bounded(ratios: Array) -> Array:
-        return jnp.clip(ratios, -MOST_COVER, MOST_COVER) if config.scale == "demand" else ratios
+        return jnp.clip(ratios, -MOST_RATIO, MOST_RATIO) if config.scale == "demand" else ratios
 
     def features(observation: Observation) -> Float[Array, " features"]:
         at_locations, at_demands = scales(observation)
-        cover = echelon_position(network, observation) / at_locations
         parts: dict[Feature, list[Array]] = {
             "inventory": [
                 bounded(observation.on_hand / at_locations),
                 bounded(observation.pipeline / at_locations[:, None]),
-                bounded(cover - protected_periods(network, observation)),
+                bounded(safety_cover(network, observation)),
             ],
             "past_demand": [bounded(observation.past_demand / at_demands)],
             "calendar": [year_waves(observation.calendar)],
             "costs": [
                 jnp.log1p(observation.holding_cost),
                 jnp.log1p(observation.underage_cost),
+                jnp.log1p(observation.procurement_cost),
             ],
             "lead_times": [observation.lead_time / max(network.lead_time_bound, 1)],
             "demand_scale": [jnp.log1p(observation.demand_scale)],
@@ -110,8 +108,10 @@ def mlp(network: Network, config: MLPConfig) -> Policy:
 
     def apply(variables: PyTree, observation: Observation) -> Transformed:
         def orders(outputs: Float[Array, " edges"]) -> Float[Array, " edges"]:
-            scale = route(incoming(network).T, scales(observation)[0])
-            wanted = scale * jax.nn.softplus(outputs + ONE)
+            if config.scale == "none":
+                wanted = jax.nn.softplus(outputs + ONE)
+            else:
+                wanted = wanted_orders(network, observation, outputs, config.orders)
             if config.allocation == "proportional":
                 return allocation.proportional(network, wanted, observation.on_hand)
             shipped = allocation.softmax(network, outputs, observation.on_hand)

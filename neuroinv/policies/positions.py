@@ -34,6 +34,12 @@ def echelon_position(network: Network, observation: Observation) -> AtLocations:
     return route(echelons(network), inventory_position(observation))
 
 
+def safety_cover(network: Network, observation: Observation) -> AtLocations:
+    """Periods of customers' demand that the stock of each echelon lasts beyond those it must."""
+    cover = echelon_position(network, observation) / location_scale(network, observation)
+    return cover - protected_periods(network, observation)
+
+
 def longest_lead_time(network: Network, observation: Observation) -> AtLocations:
     """Periods from order to use on the slowest edge into each location."""
     lead_time = observation.lead_time.astype(jnp.float32)

@@ -14,7 +14,6 @@ of typical demand. The difference to it is one look at everything in place of ro
 from __future__ import annotations
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
@@ -23,10 +22,10 @@ from neuroinv.config import SymmetryAwareConfig
 from neuroinv.decisions import Transformed
 from neuroinv.policies import allocation
 from neuroinv.policies.gnn import Perceptron, graph_of
-from neuroinv.policies.mlp import ONE
 from neuroinv.policies.positions import location_scale
+from neuroinv.policies.wanted_orders import wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation, route
-from neuroinv.problems.inventory.network import Network, incoming, locations
+from neuroinv.problems.inventory.network import Network, locations
 from neuroinv.types import Policy
 
 
@@ -93,8 +92,7 @@ def symmetry_aware(network: Network, config: SymmetryAwareConfig) -> Policy:
 
     def apply(variables: PyTree, observation: Observation) -> Transformed:
         def orders(outputs: Float[Array, " edges"]) -> Float[Array, " edges"]:
-            scale = route(incoming(network).T, location_scale(network, observation))
-            wanted = scale * jax.nn.softplus(outputs + ONE)
+            wanted = wanted_orders(network, observation, outputs, config.orders)
             return allocation.proportional(network, wanted, observation.on_hand)
 
         return Transformed(jnp.asarray(net.apply(variables, *read(observation))), orders)

@@ -1,0 +1,58 @@
+"""Four locations in series, backlogged: the network beside the exact optimum of Clark and Scarf.
+
+    python experiments/serial.py
+
+Published: the vanilla network of arXiv 2306.11246, test loss against the exact optimum; after 4,040
+to 7,200 updates of 8,192 scenarios, and three of the 16 cells never came within 1 %.
+"""
+
+import itertools
+
+from cells import QUICK, run_cell, seconds_of, write_table
+
+PUBLISHED_GAP_PERCENT = {
+    1: (0.50, None, 2.04, 2.32),
+    2: (None, None, None, None),
+    3: (0.65, 0.66, 0.82, 0.54),
+    4: (0.85, 0.60, 0.70, 6.69),
+}
+UNDERAGE_COSTS = (4.0, 9.0, 19.0, 39.0)
+CELLS = [(1, 39.0), (4, 39.0)] if QUICK else itertools.product((1, 2, 3, 4), UNDERAGE_COSTS)
+
+
+def row(cell: tuple[int, float]) -> dict:
+    """One cell of the table."""
+    lead_time, underage_cost = cell
+    finished = run_cell(
+        [
+            "problem=serial_system",
+            f"problem.edges.to_store.lead_time={lead_time}",
+            f"problem.nodes.store.underage_cost={underage_cost}",
+            "policy=mlp",
+            "training.train={scenarios: 32768, periods: 50, burn_in: 20}",
+            "training.test={scenarios: 4096, periods: 5000, burn_in: 3000}",
+            "training.steps=2000",
+            "training.patience=2000",
+            f"training.seeds={1 if QUICK else 3}",
+            "training.seed_chunk=1",
+        ]
+    )
+    optimum, learned = finished.table.rows
+    assert learned.tested is not None
+    published = PUBLISHED_GAP_PERCENT[lead_time][UNDERAGE_COSTS.index(underage_cost)]
+    return {
+        "lead_time": lead_time,
+        "underage_cost": underage_cost,
+        "optimum": optimum.exact,
+        "optimum_on_the_same_paths": optimum.tested.estimate,
+        "learned": learned.tested.estimate,
+        "lowest": learned.tested.low,
+        "highest": learned.tested.high,
+        "gap_percent": 100 * finished.table.gap(learned),
+        "published_gap_percent": published,
+        "train_seconds_all_seeds": seconds_of(finished),
+    }
+
+
+if __name__ == "__main__":
+    write_table("serial", CELLS, row)
