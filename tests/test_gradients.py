@@ -291,7 +291,10 @@ def test_the_score_function_stops_every_action_and_the_mixed_gradient_none():
 
 def network_example(network, scenarios, periods):
     """A perceptron on a network, its variables, and scenarios with keys to draw with."""
-    problem, policy = inventory_problem(network), mlp(network, MLPConfig("mlp", (6,), "tanh"))
+    problem, policy = (
+        inventory_problem(network),
+        mlp(network, MLPConfig("mlp", (6,), "tanh", orders="quantity")),
+    )
     batch = example(network, periods, scenarios=scenarios)
     seen = problem.observe(first(batch.params), first(batch.state))
     variables = jax.jit(policy.init)(jax.random.key(0), seen)

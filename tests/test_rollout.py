@@ -160,7 +160,7 @@ POLICIES = {
         ),
     ),
     "mlp, softmax": lambda network: mlp(
-        network, MLPConfig("mlp", (8,), "tanh", ("inventory",), "none", "softmax")
+        network, MLPConfig("mlp", (8,), "tanh", ("inventory",), "none", "quantity", "softmax")
     ),
 }
 

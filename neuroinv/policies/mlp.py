@@ -19,6 +19,7 @@ from neuroinv.config import Feature, MLPConfig
 from neuroinv.decisions import Transformed
 from neuroinv.policies import allocation
 from neuroinv.policies.positions import (
+    echelon_position,
     location_scale,
     safety_cover,
 )
@@ -76,13 +77,17 @@ def mlp(network: Network, config: MLPConfig) -> Policy:
     def bounded(ratios: Array) -> Array:
         return jnp.clip(ratios, -MOST_RATIO, MOST_RATIO) if config.scale == "demand" else ratios
 
+    def position(observation: Observation) -> Array:
+        of_echelons = safety_cover if config.scale == "demand" else echelon_position
+        return bounded(of_echelons(network, observation))
+
     def features(observation: Observation) -> Float[Array, " features"]:
         at_locations, at_demands = scales(observation)
         parts: dict[Feature, list[Array]] = {
             "inventory": [
                 bounded(observation.on_hand / at_locations),
                 bounded(observation.pipeline / at_locations[:, None]),
-                bounded(safety_cover(network, observation)),
+                position(observation),
             ],
             "past_demand": [bounded(observation.past_demand / at_demands)],
             "calendar": [year_waves(observation.calendar)],

@@ -36,7 +36,7 @@ def observations(network):
 @functools.cache
 def far_variables(observes):
     """Variables far from their first values, so that the network reacts to all it sees."""
-    policy = mlp(HOLDS, MLPConfig("mlp", HIDDEN, "tanh", observes))
+    policy = mlp(HOLDS, MLPConfig("mlp", HIDDEN, "tanh", observes, orders="quantity"))
     variables = jax.jit(policy.init)(jax.random.key(0), first(observations(HOLDS)))
     generator = np.random.default_rng(1)
     return jax.tree.map(
@@ -48,25 +48,28 @@ def far_variables(observes):
 @functools.cache
 def set_up(network, allocation="proportional", scale="demand", observes=STOCK_ONLY):
     """Variables, and the orders of one observation as a compiled function of both."""
-    policy = mlp(network, MLPConfig("mlp", HIDDEN, "tanh", observes, scale, allocation))
+    config = MLPConfig("mlp", HIDDEN, "tanh", observes, scale, "quantity", allocation)
+    policy = mlp(network, config)
     apply = jax.jit(lambda variables, seen: policy.apply(variables, seen).mode())
     return far_variables(observes), apply
 
 
 @functools.cache
-def disturbed(network, allocation):
+def disturbed(network, orders, allocation):
     """Orders after noise on the outputs, as a compiled function of noise and observation."""
-    policy = mlp(network, MLPConfig("mlp", HIDDEN, "tanh", STOCK_ONLY, allocation=allocation))
+    config = MLPConfig("mlp", HIDDEN, "tanh", STOCK_ONLY, orders=orders, allocation=allocation)
+    policy = mlp(network, config)
     variables = far_variables(STOCK_ONLY)
 
-    def orders(noise, seen):
+    def of_noise(noise, seen):
         decision = policy.apply(variables, seen)
         return decision._replace(outputs=decision.outputs + noise).mode()
 
-    return jax.jit(orders)
+    return jax.jit(of_noise)
 
 
 @pytest.mark.parametrize("allocation", ["proportional", "softmax"])
+@pytest.mark.parametrize("orders", ["quantity", "up_to"])
 @pytest.mark.parametrize("network", [HOLDS, SHIPS_ALL], ids=["warehouse", "cross-dock"])
 @settings(deadline=None, max_examples=40)
 @given(
@@ -74,9 +77,9 @@ def disturbed(network, allocation):
     hnp.arrays(np.float32, (4, 3), elements=st.floats(0, 1e3, width=32)),
     hnp.arrays(np.float32, 4, elements=st.floats(-100, 100, width=32)),
 )
-def test_orders_on_any_stock_are_feasible(network, allocation, on_hand, pipeline, noise):
+def test_orders_on_any_stock_are_feasible(network, orders, allocation, on_hand, pipeline, noise):
     seen = first(observations(network))._replace(on_hand=on_hand, pipeline=pipeline)
-    orders = np.asarray(disturbed(network, allocation)(noise, seen))
+    orders = np.asarray(disturbed(network, orders, allocation)(noise, seen))
     there = max(on_hand[3], 0)
     leaving = (outgoing(network) @ orders)[3]
     assert orders.min() >= 0
@@ -103,7 +106,8 @@ def orders_by_hand(outputs, seen, allocation):
 @pytest.mark.parametrize("stock", [1.0, 1e3], ids=["scarce", "plenty"])
 @pytest.mark.parametrize("allocation", ["proportional", "softmax"])
 def test_the_decision_keeps_the_outputs_that_its_orders_are_made_of(allocation, stock):
-    policy = mlp(HOLDS, MLPConfig("mlp", HIDDEN, "tanh", STOCK_ONLY, allocation=allocation))
+    config = MLPConfig("mlp", HIDDEN, "tanh", STOCK_ONLY, orders="quantity", allocation=allocation)
+    policy = mlp(HOLDS, config)
     seen = first(observations(HOLDS))
     seen = seen._replace(on_hand=seen.on_hand.at[3].set(stock))
     variables, apply = set_up(HOLDS, allocation)
@@ -161,7 +165,7 @@ def test_each_feature_changes_orders_only_where_it_is_observed():
 
 
 def test_an_untrained_network_orders_about_typical_demand_from_its_supply():
-    policy = mlp(HOLDS, MLPConfig("mlp", (16,), "relu", ("inventory",)))
+    policy = mlp(HOLDS, MLPConfig("mlp", (16,), "relu", ("inventory",), orders="quantity"))
     seen = first(observations(HOLDS))
 
     @jax.jit

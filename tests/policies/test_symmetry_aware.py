@@ -207,7 +207,7 @@ def test_training_lowers_the_cost_and_gradients_stay_finite():
     scenarios = example(network, 20, 64, lead_time=[1, 2, 2, 2])
     problem = inventory_problem(network)
     observes = ("inventory", "costs")
-    config = SymmetryAwareConfig("symmetry_aware", (8,), (16,), (16,), "elu", observes)
+    config = SymmetryAwareConfig("symmetry_aware", (8,), (16,), (16,), "elu", observes, "quantity")
     policy = symmetry_aware(network, config)
     seen = problem.observe(*first(scenarios)[:2])
     algorithm = hdpo(problem, policy, seen, HDPOConfig("hdpo"), 60, 5)
