@@ -27,6 +27,14 @@ GIVEN = [argument for argument in sys.argv[1:] if argument != "--quick"]
 """Overrides for all cells."""
 
 
+def option(name: str, default: Iterable[Any]) -> list[Any]:
+    """The values of `--name=a,b` on the command line, or the default."""
+    given = [argument for argument in GIVEN if argument.startswith(f"--{name}=")]
+    for argument in given:
+        GIVEN.remove(argument)
+    return given[-1].partition("=")[2].split(",") if given else list(default)
+
+
 def composed(overrides: Iterable[str]) -> Config:
     """The config of a cell: these overrides, then those of the command line."""
     given = [*overrides, *GIVEN]
