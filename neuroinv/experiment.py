@@ -88,6 +88,7 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
         listen(Event(f"training {policy.kind} for comparison"))
         table = train(other, listen).table
         compared += [row for row in table.rows if row.name == table.policy]
+    start = _start_variables(experiment)
     with open_run(config) as run:
         run.write_facts(data_sha256=data)
         listen(Event("computing exact references"))
@@ -95,7 +96,7 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
         if experiment.algorithm is None:
             variables, updates = {}, 0
         else:
-            best = _optimise(experiment, run, known, listen)
+            best = _optimise(experiment, start, run, known, listen)
             variables, updates = best.best_variables, int(np.max(np.asarray(best.train.step)))
         listen(Event("scoring on the test scenarios"))
         began = time.perf_counter()
@@ -159,10 +160,29 @@ def _state_like(experiment: Experiment) -> LoopState:
     return jax.eval_shape(jax.vmap(one), keys)
 
 
+def _start_variables(experiment: Experiment) -> PyTree | None:
+    """Best variables of the run to start from; None to start anew. Raises InputError where there is
+    no such run, or its variables do not fit."""
+    given = experiment.config.training.start_from
+    if given is None or experiment.algorithm is None:
+        return None
+    stored = checkpoint.latest(Path(given) / "checkpoints")
+    if stored is None:
+        raise InputError(
+            f"training.start_from is {given}, where there is no checkpoint; name a run directory"
+        )
+    return checkpoint.restore(stored, _state_like(experiment)).best_variables
+
+
 def _optimise(
-    experiment: Experiment, run: RunDirectory, known: tuple[Reference, ...], listen: Listener
+    experiment: Experiment,
+    start: PyTree | None,
+    run: RunDirectory,
+    known: tuple[Reference, ...],
+    listen: Listener,
 ) -> LoopState:
-    """Run the training loop to its end, from the last checkpoint if there is one."""
+    """Run the training loop to its end, from the last checkpoint if there is one, else from the
+    variables given to start with."""
     config = experiment.config.training
     assert experiment.algorithm is not None
     stored = checkpoint.latest(run.checkpoints)
@@ -183,6 +203,8 @@ def _optimise(
     )
     if stored is None:
         state = programs.initialise()
+        if start is not None:
+            state = state._replace(train=state.train._replace(variables=start))
     step = int(np.max(np.asarray(state.train.step)))
     run.forget_metrics_after(step)
     run.write_facts(compile_seconds=programs.compile_seconds, resumed_from=step)

@@ -87,6 +87,36 @@ def test_a_run_stopped_while_it_was_scored_is_scored_without_training_again(exam
     assert read_metrics(path) == read_metrics(whole.path)
 
 
+STORES = ("problem=one_warehouse_lost", "policy=gnn", "policy.width=4", "policy.hidden=[4]")
+
+
+def test_a_graph_network_goes_on_where_one_of_another_size_ended(tmp_path):
+    """Scored on more stores as it is, and trained further from there: the first dev cost is that of
+    the variables it was given, but for a few small steps."""
+    given = (*STORES, "training.steps=10", "algorithm.learning_rate=0.02")
+    few = train(small_config(tmp_path, *given, "problem.nodes.store.count=2", net=False))
+
+    def with_more(mapping):
+        mapping["problem"]["nodes"]["store"]["count"] = 4
+        return mapping
+
+    unchanged = evaluate(few.path, with_more).rows[-1].tested.estimate
+    on_four = (*given, "problem.nodes.store.count=4", "algorithm.learning_rate=1e-9")
+    further = train(small_config(tmp_path, *on_four, f"training.start_from={few.path}", net=False))
+    assert further.table.rows[-1].tested.estimate == pytest.approx(unchanged, rel=1e-4)
+    anew = train(small_config(tmp_path, *on_four, net=False))
+    assert anew.table.rows[-1].tested.estimate != pytest.approx(unchanged, rel=1e-3)
+
+
+def test_a_start_that_does_not_fit_is_one_sentence(tmp_path, example):
+    with pytest.raises(InputError, match="start_from is nowhere, where there is no checkpoint"):
+        train(small_config(tmp_path, QUICK, "training.start_from=nowhere"))
+    start = f"training.start_from={example[1].path}"
+    with pytest.raises(InputError, match=r"number of seeds, so train anew or name the run"):
+        train(small_config(tmp_path, QUICK, start))
+    assert not list(tmp_path.glob("*"))
+
+
 @pytest.mark.parametrize("folder", ["taken", "taken/runs", "/dev/null"])
 def test_a_results_folder_that_cannot_be_is_one_sentence(tmp_path, folder):
     (tmp_path / "taken").write_text("a file")

@@ -51,6 +51,9 @@ class TrainingConfig:
     """Updates between two measurements on the dev scenarios."""
     patience: Count = 1000
     """A seed stops after this many updates without a better dev cost."""
+    start_from: str | None = None
+    """Run directory whose best variables training starts from; of as many seeds, on any problem
+    that its policy fits."""
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0
     """Least time between two checkpoints; the last state is always kept."""
 

@@ -1,0 +1,74 @@
+"""One set of weights on networks of other sizes: as it is, after a short fine-tune, and anew.
+
+    python experiments/transfer.py
+
+A graph network is trained on one warehouse with few stores and scored, as it is, on many; then it
+is trained further there for a tenth of the updates. Costs are per store and period; `excess` is
+over the network trained on many stores from the start. Published: nothing of the kind.
+"""
+
+from cells import QUICK, run_cell, seconds_of, write_table
+
+from neuroinv.analysis.table import Table
+from neuroinv.composition import override
+from neuroinv.experiment import evaluate
+from neuroinv.training.records import read_facts
+
+FEW, MANY = (3, 10) if QUICK else (10, 50)
+STEPS = 200 if QUICK else 2000
+
+
+def cell(stores: int, *more: str) -> list[str]:
+    """A graph network on so many stores."""
+    return [
+        "problem=one_warehouse_lost_2_to_5",
+        f"problem.nodes.store.count={stores}",
+        "policy=gnn",
+        "training.train={scenarios: 8192, periods: 50, burn_in: 20}",
+        "training.dev={scenarios: 1024, periods: 100, burn_in: 60}",
+        "training.test={scenarios: 1024, periods: 5000, burn_in: 3000}",
+        "training.steps_between_dev=20",
+        f"training.steps={STEPS}",
+        f"training.patience={STEPS}",
+        "algorithm.learning_rate=0.005",
+        *more,
+    ]
+
+
+def main() -> None:
+    """Train, carry over, and write the table."""
+    few = run_cell(cell(FEW))
+    fine_tune = [f"training.start_from={few.path}", f"training.steps={STEPS // 10}"]
+    tuned = run_cell(cell(MANY, *fine_tune, "algorithm.learning_rate=0.002"))
+    anew = run_cell(cell(MANY))
+    as_it_is = evaluate(few.path, lambda run: override(run, [f"problem.nodes.store.count={MANY}"]))
+
+    def cost(table: Table) -> float:
+        tested = table.rows[-1].tested
+        assert tested is not None
+        return tested.estimate / MANY
+
+    def row(of: tuple[str, Table, int, float]) -> dict:
+        name, table, updates, seconds = of
+        return {
+            "trained_on": name,
+            "scored_on_stores": MANY,
+            "tested": cost(table),
+            "excess_percent": 100 * (cost(table) / cost(anew.table) - 1),
+            "updates_on_many": updates,
+            "train_seconds_on_many": seconds,
+        }
+
+    def updates(finished) -> int:
+        return (read_facts(finished.path) or {})["updates"]
+
+    rows = [
+        (f"{FEW} stores", as_it_is, 0, 0.0),
+        (f"{FEW} stores, then {MANY}", tuned.table, updates(tuned), seconds_of(tuned)),
+        (f"{MANY} stores", anew.table, updates(anew), seconds_of(anew)),
+    ]
+    write_table("transfer", rows, row)
+
+
+if __name__ == "__main__":
+    main()
