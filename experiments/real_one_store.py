@@ -31,17 +31,16 @@ VARIANTS = {
     "base-stock": ["policy=base_stock"],
     "raw units": [
         "policy.scale=none",
-        "policy.orders=quantity",
         f"policy.observes=[{WITHOUT_CALENDAR}]",
     ],
     LEADER: [f"policy.observes=[{WITHOUT_CALENDAR}]"],
+    "scaled, levels": ["policy.orders=up_to", f"policy.observes=[{WITHOUT_CALENDAR}]"],
     "scaled, weighted": [
         f"policy.observes=[{WITHOUT_CALENDAR}]",
         "algorithm.weighting=inverse_scale",
     ],
     "raw units, calendar": [
         "policy.scale=none",
-        "policy.orders=quantity",
         f"policy.observes=[{EVERYTHING}]",
     ],
     "scaled, calendar": [f"policy.observes=[{EVERYTHING}]"],
