@@ -7,7 +7,9 @@
 Problems: serial, transshipment, one_warehouse, many_warehouses, real_one_warehouse,
 real_many_warehouses. Costs and profits are per store and period, as published (arXiv 2306.11246,
 best of three runs over learning rates and widths); gaps are to the optimum or the bound of the run.
-`--scenarios` and `--policies` choose some columns. Quick: the two smallest sizes, fewest scenarios.
+Scenarios have 100 periods, where
+the published ones have 50: see `experiments/serial.py`. `--scenarios` and `--policies` choose some
+columns. Quick: the two smallest sizes, fewest scenarios.
 """
 
 from __future__ import annotations
@@ -167,7 +169,7 @@ SYNTHETIC_TEST = [
 def overrides(size: int, scenarios: int, policy: str) -> list[str]:
     """One cell of the study."""
     real = PROBLEM.startswith("real")
-    periods, burn_in = ("null", 16) if real else (50, 20)
+    periods, burn_in = ("null", 16) if real else (100, 20)
     steps = 500 if QUICK else 2000
     return [
         *STUDY.of_size[size],
@@ -175,7 +177,7 @@ def overrides(size: int, scenarios: int, policy: str) -> list[str]:
         *([f"policy.hidden=[{STUDY.hidden},{STUDY.hidden}]"] if policy == "mlp" else []),
         *(ON_A_TABLE if real else SYNTHETIC_TEST),
         f"training.train={{scenarios: {scenarios}, periods: {periods}, burn_in: {burn_in}}}",
-        f"training.batch={min(scenarios, 72 if real else 256)}",
+        f"training.batch={min(scenarios, 72 if real else 128)}",
         f"training.steps={steps}",
         f"training.patience={steps}",
         "algorithm.learning_rate=0.005",

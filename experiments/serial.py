@@ -29,7 +29,10 @@ def row(cell: tuple[int, float]) -> dict:
             f"problem.edges.to_store.lead_time={lead_time}",
             f"problem.nodes.store.underage_cost={underage_cost}",
             "policy=mlp",
-            "training.train={scenarios: 32768, periods: 50, burn_in: 20}",
+            # Orders of the last 14 periods cost stock and meet no demand within the horizon: with
+            # 50 periods that bias is 0.2 % of the cost, with 100 and half the batch 0.02 %.
+            "training.train={scenarios: 32768, periods: 100, burn_in: 20}",
+            "training.batch=128",
             "training.test={scenarios: 4096, periods: 5000, burn_in: 3000}",
             "training.steps=2000",
             "training.patience=2000",

@@ -76,6 +76,7 @@ def parameters(
         procurement_cost=generator.uniform(0.1, 0.5, (scenarios, edge_count)),
         lead_time=generator.integers(0, bound + 1, (scenarios, edge_count)).astype(np.int32),
         initial_inventory=np.tile([0.0, 1.0], (scenarios, 1)),
+        present=np.ones((scenarios, customers)),
         demand=Normal(mean, 0.4 * mean, np.full(scenarios, 0.3), np.zeros(scenarios)),
         history=generator.uniform(0, 10, (scenarios, past_periods, customers)),
         calendar=np.zeros((scenarios, 1, 0)),

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from neuroinv.config.demand import DemandConfig
-from neuroinv.config.values import SCHEMA, Cost, Count, LeadTime
+from neuroinv.config.values import SCHEMA, Cost, Count, LeadTime, Presence
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -25,6 +25,16 @@ class NodeConfig:
     """Per unit of unmet demand and period; with objective profit, the margin per unit sold."""
     holds_stock: bool = True
     """False where everything on hand is shipped on every period (a cross-dock)."""
+    present: Presence = 1.0
+    """1 where a demand node is there, 0 where it only fills up the graph: without customers, unseen
+    by graph networks. A range from 0 to 1 with vary=both makes every scenario another graph."""
+
+    def __post_init__(self) -> None:
+        if self.kind != "demand" and self.present != 1:
+            raise ValueError(
+                f"present is given for a {self.kind} node, which is there where what it serves is; "
+                "remove it, or give it for demand nodes"
+            )
 
 
 @dataclass(frozen=True, config=SCHEMA)

@@ -64,6 +64,13 @@ def _whole(value: Any) -> Any:
     return value
 
 
+def _zero_or_one(value: Any) -> Any:
+    for number in numbers(value):
+        if number not in (0, 1):
+            raise ValueError(f"must be 0 or 1 but is {number:g}; give one of them")
+    return value
+
+
 Value = Annotated[
     Annotated[float, Tag("number")]
     | Annotated[tuple[float, ...], Field(min_length=1), Tag("list")]
@@ -73,6 +80,7 @@ Value = Annotated[
 """A number for all, a list with one for each, or a range to draw from."""
 Cost = Annotated[Value, AfterValidator(_at_least_zero)]
 LeadTime = Annotated[Value, AfterValidator(_at_least_zero), AfterValidator(_whole)]
+Presence = Annotated[Value, AfterValidator(_zero_or_one)]
 Positive = Annotated[Value, AfterValidator(_positive)]
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

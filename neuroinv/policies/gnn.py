@@ -31,8 +31,10 @@ from neuroinv.policies.wanted_orders import wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation, route
 from neuroinv.problems.inventory.network import (
     Network,
+    destinations,
     facing_demand,
     locations,
+    served,
     sources,
 )
 from neuroinv.problems.inventory.seasons import year_waves
@@ -73,16 +75,21 @@ class MessagePassing(nn.Module):
     config: GNNConfig
 
     @nn.compact
-    def __call__(self, graph: jraph.GraphsTuple) -> Float[Array, " edges"]:
-        """One output per edge of one graph."""
+    def __call__(
+        self, graph: jraph.GraphsTuple, present: Float[Array, " edges"]
+    ) -> Float[Array, " edges"]:
+        """One output per edge of one graph; edges that are not `present` say nothing to nodes."""
         config = self.config
-        count = graph.nodes.shape[0]
-        ends = np.arange(count)
+        ends = np.arange(graph.nodes.shape[0])
         sent = (np.asarray(graph.senders)[:, None] == ends).astype(np.float32)
         received = (np.asarray(graph.receivers)[:, None] == ends).astype(np.float32)
-        # The spread of a sum grows with the root of its terms.
-        into = received.T / np.sqrt(np.maximum(received.sum(axis=0), 1.0))[:, None]
-        out_of = sent.T / np.sqrt(np.maximum(sent.sum(axis=0), 1.0))[:, None]
+
+        def heard_by(incidence: np.ndarray) -> Float[Array, "edges 1"]:
+            # The spread of a sum grows with the root of its terms.
+            terms = jnp.maximum(route(incidence.T, present), 1.0)
+            return (present / jnp.sqrt(route(incidence, terms)))[:, None]
+
+        heard_by_receiver, heard_by_sender = heard_by(received), heard_by(sent)
 
         def net(name: str) -> Perceptron:
             return Perceptron((*config.hidden, config.width), config.activation, name=name)
@@ -91,7 +98,11 @@ class MessagePassing(nn.Module):
         nodes = net("embed_nodes")((graph.nodes, None))
         edges = net("embed_edges")((graph.edges, None), (nodes, sent), (nodes, received))
         for _ in range(config.rounds):
-            nodes = nodes + update_nodes((nodes, None), (edges, into), (edges, out_of))
+            nodes = nodes + update_nodes(
+                (nodes, None),
+                (heard_by_receiver * edges, received.T),
+                (heard_by_sender * edges, sent.T),
+            )
             edges = edges + update_edges((edges, None), (nodes, sent), (nodes, received))
         near_zero = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
         read = Perceptron((*config.hidden, 1), config.activation, near_zero, name="read")
@@ -106,6 +117,14 @@ def loops(network: Network) -> tuple[int, ...]:
         for position, node in enumerate(locations(network))
         if network.nodes[node].holds_stock and np.sum(sources(network) == position) > 1
     )
+
+
+def present_edges(network: Network, observation: Observation) -> Float[Array, " edges_and_loops"]:
+    """1 where an edge or loop leads to customers who are there, itself or through others."""
+    at_locations = jnp.minimum(route(served(network), observation.present), 1.0)
+    of_loops = np.asarray(loops(network), np.int32)
+    ends = np.concatenate([destinations(network), of_loops])
+    return route((ends[:, None] == np.arange(len(at_locations))).astype(np.float32), at_locations)
 
 
 def graph_of(
@@ -178,7 +197,8 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
     place_loops = (keeps[None, :] == np.arange(len(locations(network)))[:, None]).astype(np.float32)
 
     def init(key: PRNGKeyArray, example: Observation) -> PyTree:
-        return net.init(key, graph_of(network, example, config.observes))
+        graph = graph_of(network, example, config.observes)
+        return net.init(key, graph, present_edges(network, example))
 
     def apply(variables: PyTree, observation: Observation) -> Transformed:
         graph = graph_of(network, observation, config.observes)
@@ -196,6 +216,7 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
             )
             return allocation.proportional(network, wanted, observation.on_hand, kept)
 
-        return Transformed(jnp.asarray(net.apply(variables, graph)), orders)
+        outputs = net.apply(variables, graph, present_edges(network, observation))
+        return Transformed(jnp.asarray(outputs), orders)
 
     return Policy(init, apply)

@@ -23,6 +23,8 @@ def references(instance: Instance) -> tuple[Reference, ...]:
     """All references that exist for a problem; none where theory is silent."""
     if isinstance(instance.config.demand, SeriesDemand):
         return hindsight_references(instance)
+    if any(node.present != 1 for node in instance.config.nodes.values()):
+        return ()
     return (
         one_store_references(instance)
         or serial_references(instance)

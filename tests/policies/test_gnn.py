@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from neuroinv.config import GNNConfig
 from neuroinv.policies.gnn import gnn, graph_of, loops
-from neuroinv.problems.inventory.dynamics import Observation, inventory_problem
+from neuroinv.problems.inventory.dynamics import ABSENT_SCALE, Observation, inventory_problem
 from neuroinv.problems.inventory.instance import build_instance, draw_parameters
 from neuroinv.problems.inventory.network import (
     Network,
@@ -48,6 +48,7 @@ def random_observation(network: Network, key: jax.Array) -> Observation:
         lead_time=jax.random.randint(next(keys), (edges,), 0, network.lead_time_bound + 1),
         demand_scale=draw(customers),
         demand_std=draw(customers),
+        present=jnp.ones(customers),
     )
 
 
@@ -75,6 +76,7 @@ def relabelled(
         lead_time=seen.lead_time[by_edge],
         demand_scale=seen.demand_scale[customers],
         demand_std=seen.demand_std[customers],
+        present=seen.present[customers],
     )
 
 
@@ -129,6 +131,26 @@ def test_the_same_variables_serve_any_number_of_stores():
         alike = alike._replace(pipeline=jnp.ones_like(alike.pipeline))
         orders = gnn(network, SMALL).apply(variables, alike).mode()
         np.testing.assert_allclose(orders[1:], orders[1], rtol=1e-5)
+
+
+def test_stores_that_only_fill_up_the_graph_change_nothing():
+    """Three stores, alone or padded to seven."""
+    few, seen_few = warehouse_and_stores(3)
+    many, seen_many = warehouse_and_stores(7)
+    variables = gnn(few, SMALL).init(KEY, seen_few)
+    present = np.array([1, 0, 1, 0, 0, 1, 0])
+    kept = [0, *(1 + np.flatnonzero(present))]  # the warehouse comes first
+    filled = seen_many._replace(
+        present=jnp.asarray(present, jnp.float32),
+        demand_scale=jnp.where(present > 0, seen_many.demand_scale, ABSENT_SCALE),
+        demand_std=present * seen_many.demand_std,
+        on_hand=jnp.concatenate([jnp.full(1, 3.0), jnp.asarray(2.0 * present, jnp.float32)]),
+    )
+    alone = seen_few._replace(on_hand=filled.on_hand[np.asarray(kept)])
+    orders = gnn(few, SMALL).apply(variables, alone).mode()
+    padded = gnn(many, SMALL).apply(variables, filled).mode()
+    np.testing.assert_allclose(padded[np.asarray(kept)], orders, rtol=1e-4)
+    np.testing.assert_allclose(padded[1:] * (1 - present), 0.0, atol=1e-4)
 
 
 def test_a_lead_time_changes_what_is_ordered_on_its_edge():

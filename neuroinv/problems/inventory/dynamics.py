@@ -43,6 +43,9 @@ def route(incidence: Float32[np.ndarray, "to from"], values: Float[Array, "from 
     return jnp.matmul(incidence, values, precision=jax.lax.Precision.HIGHEST)
 
 
+ABSENT_SCALE = 1e-6  # units; what is wanted in its multiples is nothing, and it can be divided by
+
+
 class Parameters(NamedTuple):
     """What may differ between scenarios. Costs are per unit, and per period where held or short."""
 
@@ -54,6 +57,8 @@ class Parameters(NamedTuple):
     """Periods from order to use; from 0 up to the network's bound."""
     initial_inventory: Float[Array, 2]
     """Lowest and highest initial stock per pipeline position, in multiples of mean demand."""
+    present: Float[Array, " demands"]
+    """1 where the customers of a demand node exist, 0 where it only fills up the graph."""
     demand: Demand
     history: Float[Array, "past_periods demands"]
     """Demand before the first period, oldest first; zero rows where no history is observed."""
@@ -96,6 +101,8 @@ class Observation(NamedTuple):
     """Typical demand per period: the distribution's mean, or that of the observed window."""
     demand_std: Float[Array, " demands"]
     """Standard deviation of demand per period, likewise."""
+    present: Float[Array, " demands"]
+    """1 where the customers of a demand node exist, 0 where it only fills up the graph."""
 
 
 class Costs(NamedTuple):
@@ -125,7 +132,7 @@ def inventory_problem(network: Network) -> Problem:
 
     def init(params: Parameters, key: PRNGKeyArray) -> State:
         """Demand locations start with a random stock, the others empty (spec 1)."""
-        mean = params.demand.mean
+        mean = params.present * params.demand.mean
         low, high = params.initial_inventory
         # Pipeline first: a longer bound then adds draws and changes none.
         multiples = jax.random.uniform(key, (1 + slots, *mean.shape), mean.dtype, low, high).T
@@ -139,7 +146,7 @@ def inventory_problem(network: Network) -> Problem:
             next_calendar = params.calendar[1 : periods + 1]
         else:
             next_calendar = jnp.zeros((periods, 0), params.calendar.dtype)
-        return Noise(params.demand.sample(key, periods), next_calendar)
+        return Noise(params.present * params.demand.sample(key, periods), next_calendar)
 
     def observe(params: Parameters, state: State) -> Observation:
         if state.past_demand.shape[0]:
@@ -154,8 +161,9 @@ def inventory_problem(network: Network) -> Problem:
             params.underage_cost,
             params.procurement_cost,
             params.lead_time,
-            scale,
-            std,
+            jnp.where(params.present > 0, scale, ABSENT_SCALE),
+            params.present * std,
+            params.present,
         )
 
     def step(

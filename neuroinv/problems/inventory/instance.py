@@ -135,9 +135,9 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
         key = branch(root, fresh if varies else Branch.INSTANCE)
         return draw_value(value, count, members, key, f"problem.{field}", whole)[:scenarios]
 
-    def of_nodes(field: str, kinds: tuple[str, ...]) -> np.ndarray:
+    def of_nodes(field: str, kinds: tuple[str, ...], whole: bool = False) -> np.ndarray:
         groups = [(n, node) for n, node in config.nodes.items() if node.kind in kinds]
-        drawn = [draw(getattr(g, field), g.count, f"nodes.{n}.{field}") for n, g in groups]
+        drawn = [draw(getattr(g, field), g.count, f"nodes.{n}.{field}", whole) for n, g in groups]
         return np.concatenate(drawn, axis=1)
 
     def of_edges(field: str, whole: bool = False) -> np.ndarray:
@@ -170,6 +170,7 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
         procurement_cost=_float32(of_edges("procurement_cost")),
         lead_time=jnp.asarray(of_edges("lead_time", whole=True), jnp.int32),
         initial_inventory=_float32(np.tile(config.initial_inventory, (scenarios, 1))),
+        present=_float32(of_nodes("present", ("demand",), whole=True)),
         demand=demand,
         history=history,
         calendar=calendar,

@@ -5,18 +5,22 @@ from __future__ import annotations
 import datetime
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from examples import depots_and_stores, problem_config, sales_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neuroinv.config import NodeConfig
+from neuroinv.problems.inventory.dynamics import inventory_problem
 from neuroinv.problems.inventory.instance import (
     build_instance,
     draw_parameters,
     series_count,
     series_periods,
 )
+from neuroinv.problems.inventory.network import demand_locations
 from neuroinv.types import InputError
 
 MEANS = """3.743 4.75 4.555 3.801 6.852 3.425 2.598 7.266 5.902 4.933 7.325 4.467 2.898 4.257 3.318
@@ -278,3 +282,39 @@ def test_a_split_beyond_the_data_is_refused(tmp_path):
 def test_a_network_with_other_locations_than_the_table_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"has 3 demand nodes but .* has 2 locations;"):
         build_instance(recorded(tmp_path, stores=3))
+
+
+def test_scenarios_of_padded_graphs_differ_in_who_is_there():
+    """Who is not there wants nothing, holds nothing, and costs nothing while nothing is ordered."""
+    present = {"low": 0, "high": 1, "vary": "both"}
+    instance = build_instance(depots_and_stores(present=present))
+    params = draw_parameters(instance, "train", 200)
+    who = np.asarray(params.present)
+    assert set(np.unique(who)) == {0, 1}
+    assert len(np.unique(who, axis=0)) == 2**3, "every set of stores"
+    problem = inventory_problem(instance.network)
+    keys = jax.random.split(jax.random.key(0), 200)
+    state = jax.vmap(problem.init)(params, keys)
+    demand = jax.vmap(lambda p, k: problem.exogenous(p, k, 9))(params, keys).demand
+    stores = np.asarray(demand_locations(instance.network))
+    for values in (demand.sum(axis=1), state.on_hand[:, stores]):
+        np.testing.assert_array_equal(np.asarray(values)[who == 0], 0)
+        assert np.any(np.asarray(values)[who == 1] > 0)
+    nobody = jax.tree.map(lambda leaf: leaf[np.flatnonzero(who.sum(axis=1) == 0)[0]], params)
+    noise = problem.exogenous(nobody, jax.random.key(1), 1)
+    start = problem.init(nobody, jax.random.key(2))
+    orders = jnp.zeros(len(instance.network.edges))
+    _, outcome = problem.step(nobody, start, orders, jax.tree.map(lambda leaf: leaf[0], noise))
+    assert sum(outcome.costs) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "present", "message"),
+    [
+        ("demand", 0.5, "must be 0 or 1 but is 0.5; give one of them"),
+        ("stocking", 0, "present is given for a stocking node"),
+    ],
+)
+def test_presence_that_cannot_be_is_refused(kind, present, message):
+    with pytest.raises(ValueError, match=message):
+        NodeConfig(kind, present=present)

@@ -88,6 +88,7 @@ def test_every_period_of_the_trace_is_reproduced(name):
         procurement_cost=jnp.zeros((count, edge_count)),
         lead_time=jnp.asarray(np.concatenate(delays, axis=1), jnp.int32),
         initial_inventory=jnp.zeros((count, 2)),
+        present=jnp.ones((count, customers)),
         demand=Series(
             jnp.ones((count, customers)),
             jnp.ones((count, customers)),
