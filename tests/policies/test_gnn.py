@@ -146,7 +146,10 @@ def test_stores_that_only_fill_up_the_graph_change_nothing():
         demand_std=present * seen_many.demand_std,
         on_hand=jnp.concatenate([jnp.full(1, 3.0), jnp.asarray(2.0 * present, jnp.float32)]),
     )
-    alone = seen_few._replace(on_hand=filled.on_hand[np.asarray(kept)])
+    filled = filled._replace(pipeline=filled.on_hand[:, None] * jnp.ones_like(filled.pipeline))
+    alone = seen_few._replace(
+        on_hand=filled.on_hand[np.asarray(kept)], pipeline=filled.pipeline[np.asarray(kept)]
+    )
     orders = gnn(few, SMALL).apply(variables, alone).mode()
     padded = gnn(many, SMALL).apply(variables, filled).mode()
     np.testing.assert_allclose(padded[np.asarray(kept)], orders, rtol=1e-4)
