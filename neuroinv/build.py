@@ -9,12 +9,14 @@ from typing import NamedTuple
 import jax
 from jaxtyping import PyTree
 
+from neuroinv.algorithms.cross_entropy import cross_entropy
 from neuroinv.algorithms.hdpo import hdpo
 from neuroinv.algorithms.reinforce import reinforce
 from neuroinv.config import (
     BaseStockConfig,
     CappedBaseStockConfig,
     Config,
+    CrossEntropyConfig,
     EchelonStockConfig,
     FixedQuantileConfig,
     GNNConfig,
@@ -120,6 +122,8 @@ def build_algorithm(
             return hdpo(problem, policy, example, config.algorithm, steps, burn_in)
         case ReinforceConfig():
             return reinforce(problem, policy, example, config.algorithm, steps, burn_in)
+        case CrossEntropyConfig():
+            return cross_entropy(problem, policy, example, config.algorithm, burn_in)
 
 
 def build_policy(

@@ -20,6 +20,7 @@ BY_CELLS = {
     "sample_efficiency real_one_warehouse": ["real_one_warehouse"],
     "serial": [],
     "transfer": [],
+    "transshipment": [],
     "weight_sharing": [],
 }
 WITHOUT_CELLS = {"cells", "forecaster", "seeds_together"}

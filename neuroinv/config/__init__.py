@@ -4,7 +4,12 @@ Hydra composes a plain mapping from `conf/`; `parse` turns it into a `Config` or
 InputError that names the field, its value and the remedy. Nothing here imports JAX.
 """
 
-from neuroinv.config.algorithm import AlgorithmConfig, HDPOConfig, ReinforceConfig
+from neuroinv.config.algorithm import (
+    AlgorithmConfig,
+    CrossEntropyConfig,
+    HDPOConfig,
+    ReinforceConfig,
+)
 from neuroinv.config.demand import (
     DemandConfig,
     GeometricDemand,
@@ -63,6 +68,7 @@ __all__ = [
     "BaseStockConfig",
     "CappedBaseStockConfig",
     "Config",
+    "CrossEntropyConfig",
     "DemandConfig",
     "EchelonStockConfig",
     "EdgeConfig",

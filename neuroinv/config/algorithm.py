@@ -55,4 +55,28 @@ class ReinforceConfig:
     """Adam's learning rate for the learned value."""
 
 
-AlgorithmConfig = Annotated[HDPOConfig | ReinforceConfig, Field(discriminator="kind")]
+@dataclass(frozen=True, config=SCHEMA)
+class CrossEntropyConfig:
+    """The cross-entropy method: a search without derivatives, for policies of few variables."""
+
+    kind: Literal["cross_entropy"]
+    """Which algorithm."""
+    candidates: Count = 32
+    """Variables tried per update, each on the whole batch."""
+    kept: Count = 8
+    """The best of them, to whose mean the variables move."""
+    initial_std: Annotated[float, Field(gt=0)] = 0.5
+    """First standard deviation of the candidates, in units of the variables."""
+    smoothing: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """How far an update moves the standard deviation to that of the best."""
+
+    def __post_init__(self) -> None:
+        if self.kept >= self.candidates:
+            raise ValueError(
+                f"kept={self.kept} are not fewer than candidates={self.candidates}; lower it"
+            )
+
+
+AlgorithmConfig = Annotated[
+    HDPOConfig | ReinforceConfig | CrossEntropyConfig, Field(discriminator="kind")
+]

@@ -1,0 +1,70 @@
+"""The cross-entropy method: it finds what theory and gradients find, and nothing undefined."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from examples import example, first, one_store
+from small_runs import small_config
+
+from neuroinv.algorithms.cross_entropy import cross_entropy
+from neuroinv.config import CrossEntropyConfig
+from neuroinv.decisions import Deterministic
+from neuroinv.experiment import train
+from neuroinv.problems.inventory.dynamics import inventory_problem
+from neuroinv.types import Policy
+
+
+def test_a_base_stock_level_is_found_without_a_gradient(tmp_path):
+    config = small_config(
+        tmp_path,
+        "problem=one_store_backlogged",
+        "policy=base_stock",
+        "algorithm=cross_entropy",
+        "training.train={scenarios: 1024, periods: 50, burn_in: 10}",
+        "training.dev={scenarios: 512, periods: 60, burn_in: 20}",
+        "training.batch=512",
+        "training.steps=30",
+        net=False,
+    )
+    table = train(config).table
+    optimum, found = table.rows
+    assert optimum.exact <= found.exact
+    assert table.gap(found) < 0.001
+
+
+def test_levels_of_a_series_are_as_good_as_those_of_gradients(tmp_path):
+    """Four levels at once; both costs are exact."""
+    shared = (
+        "problem=serial_system",
+        "policy=echelon_stock",
+        "training.train={scenarios: 1024, periods: 80, burn_in: 20}",
+        "training.dev={scenarios: 512, periods: 80, burn_in: 30}",
+        "training.batch=256",
+    )
+    search = ("algorithm=cross_entropy", "training.steps=40")
+    gradient = ("training.steps=150", "algorithm.learning_rate=0.05")
+    searched, learned = (
+        train(small_config(tmp_path, *shared, *how, net=False)).table for how in (search, gradient)
+    )
+    assert searched.gap(searched.rows[-1]) < 0.01
+    assert searched.rows[-1].exact == pytest.approx(learned.rows[-1].exact, rel=0.01)
+
+
+def test_candidates_whose_cost_is_undefined_are_passed_over():
+    network = one_store(2)
+    scenarios = example(network, 10, 16)
+    problem = inventory_problem(network)
+
+    def apply(variables, observation):
+        del observation
+        return Deterministic(jnp.sqrt(variables["order"])[None])
+
+    policy = Policy(lambda key, seen: {"order": jnp.float32(0.1)}, apply)
+    config = CrossEntropyConfig("cross_entropy", initial_std=1.0)
+    algorithm = cross_entropy(problem, policy, first(scenarios), config, 0)
+    state = algorithm.init(jax.random.key(0))
+    for _ in range(3):
+        state, metrics = jax.jit(algorithm.update)(state, scenarios)
+        assert np.isfinite(metrics["train_cost"])
+        assert state.variables["order"] > 0
