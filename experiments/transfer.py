@@ -9,6 +9,8 @@ period; `excess` is over the network trained on many stores from the start. Publ
 the kind.
 """
 
+from pathlib import Path
+
 from cells import QUICK, run_cell, seconds_of, write_table
 
 from neuroinv.analysis.table import Table
