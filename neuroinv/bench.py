@@ -28,6 +28,7 @@ from neuroinv.rollout import draw, greedy, total
 from neuroinv.scenarios import chunk_size
 from neuroinv.types import InputError
 
+PERIODS = 50
 CASES: dict[str, list[str]] = {
     "one_store_8192": ["training.batch=8192"],
     "one_store_1024": ["training.batch=1024"],
@@ -55,7 +56,7 @@ def run(names: list[str], repeats: int) -> Iterator[str]:
 
 
 def _case(name: str, overrides: list[str], repeats: int) -> Iterator[dict[str, Any]]:
-    config = parse(compose(overrides))
+    config = parse(compose([*overrides, f"training.train.periods={PERIODS}"]))
     experiment = build(config)
     batch, policy = config.training.batch, experiment.policy
     params = jax.tree.map(lambda leaf: leaf[:batch], experiment.train.params)
