@@ -2,8 +2,8 @@
 
     python experiments/serial.py
 
-Published: the vanilla network of arXiv 2306.11246, test loss against the exact optimum; after 4,040
-to 7,200 updates of 8,192 scenarios, and three of the 16 cells never came within 1 %.
+Published: the vanilla network of arXiv 2306.11246, test loss against the exact optimum. It took
+4,040 to 7,200 updates of 8,192 scenarios to come within 1 % on dev, which three of 16 never did.
 """
 
 import itertools
@@ -11,7 +11,7 @@ import itertools
 from cells import QUICK, run_cell, seconds_of, write_table
 
 PUBLISHED_GAP_PERCENT = {
-    1: (0.50, None, 2.04, 2.32),
+    1: (0.50, 0.48, 2.04, 2.32),
     2: (None, None, None, None),
     3: (0.65, 0.66, 0.82, 0.54),
     4: (0.85, 0.60, 0.70, 6.69),

@@ -3,8 +3,8 @@
     python experiments/transshipment.py
 
 Costs are per store and period; gaps are to the Federgruen-Zipkin bound, which no policy attains.
-Published: the vanilla network of arXiv 2306.11246 (stores' correlation 0.5), after 2,560 to 8,000
-updates of 1,024 scenarios.
+Published: the vanilla network of arXiv 2306.11246 (stores' correlation 0.5), which took 2,560 to
+8,000 updates of 1,024 scenarios to come within 1 % on dev.
 """
 
 import itertools

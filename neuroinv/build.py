@@ -123,6 +123,11 @@ def build_algorithm(
         case ReinforceConfig():
             return reinforce(problem, policy, example, config.algorithm, steps, burn_in)
         case CrossEntropyConfig():
+            if hasattr(config.policy, "forecaster"):
+                raise InputError(
+                    f"algorithm.kind cross_entropy would search the forecaster of "
+                    f"{config.policy.kind} too, which has far too many variables; use hdpo"
+                )
             return cross_entropy(problem, policy, example, config.algorithm, burn_in)
 
 

@@ -19,7 +19,7 @@ from neuroinv.analysis.figures import learning_curves
 from neuroinv.analysis.statistics import Interval, bootstrap
 from neuroinv.analysis.table import Row, Table, read_table, to_json
 from neuroinv.build import Experiment, as_scored, build, dev_scenarios
-from neuroinv.config import Config, SeriesDemand, parse
+from neuroinv.config import Config, SeriesDemand, parse, to_mapping
 from neuroinv.keys import Branch, branch
 from neuroinv.references import Reference, exact_costs, fitted_level, references
 from neuroinv.rollout import Act, greedy, total
@@ -82,13 +82,14 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
     if facts and facts["status"] == "complete":
         return Finished(path, read_table(path), True)
     experiment = build(config)
+    start = _start_variables(experiment)
     compared = []
     for policy in config.comparisons:
-        other = dataclasses.replace(config, policy=policy, comparisons=())
+        anew = dataclasses.replace(config.training, start_from=None)
+        other = dataclasses.replace(config, policy=policy, comparisons=(), training=anew)
         listen(Event(f"training {policy.kind} for comparison"))
         table = train(other, listen).table
         compared += [row for row in table.rows if row.name == table.policy]
-    start = _start_variables(experiment)
     with open_run(config) as run:
         run.write_facts(data_sha256=data)
         listen(Event("computing exact references"))
@@ -136,7 +137,9 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
         raise InputError(
             f"{path} is no run directory: it has no config.yaml; name one of `results`"
         )
-    config = parse(overrides(yaml.safe_load((path / "config.yaml").read_text())))
+    kept = yaml.safe_load((path / "config.yaml").read_text())
+    _check_complete(path, kept, to_mapping(parse(kept)))
+    config = parse(overrides(kept))
     experiment = build(dataclasses.replace(config, comparisons=()))
     if experiment.algorithm is None:
         return experiment, {}
@@ -144,6 +147,19 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
     if stored is None:
         raise InputError(f"{path} has no checkpoint yet; train the run first")
     return experiment, checkpoint.restore(stored, _state_like(experiment)).best_variables
+
+
+def _check_complete(path: Path, kept: Any, filled: Any, above: str = "") -> None:
+    """Raise InputError where a kept config lacks a key, whose default says nothing of that run."""
+    if not isinstance(filled, dict):
+        return
+    for name, value in filled.items():
+        if name not in kept:
+            raise InputError(
+                f"{path} has no {above}{name} in its config.yaml, so another version of neuroinv "
+                "made it; train it anew"
+            )
+        _check_complete(path, kept[name], value, f"{above}{name}.")
 
 
 def _state_like(experiment: Experiment) -> LoopState:
@@ -161,17 +177,25 @@ def _state_like(experiment: Experiment) -> LoopState:
 
 
 def _start_variables(experiment: Experiment) -> PyTree | None:
-    """Best variables of the run to start from; None to start anew. Raises InputError where there is
-    no such run, or its variables do not fit."""
+    """Best variables of the run to start from; None to start anew, or where the run has begun.
+    Raises InputError where there is no such run, or its variables do not fit."""
     given = experiment.config.training.start_from
-    if given is None or experiment.algorithm is None:
+    begun = checkpoint.latest(run_path(experiment.config) / "checkpoints") is not None
+    if given is None or experiment.algorithm is None or begun:
         return None
-    stored = checkpoint.latest(Path(given) / "checkpoints")
-    if stored is None:
+    if (read_facts(Path(given)) or {}).get("status") != "complete":
         raise InputError(
-            f"training.start_from is {given}, where there is no checkpoint; name a run directory"
+            f"training.start_from is {given}, which is no complete run; name a run directory"
         )
-    return checkpoint.restore(stored, _state_like(experiment)).best_variables
+    _, variables = load(Path(given))
+    wanted = _state_like(experiment).best_variables
+    stored, needed = (jax.tree.map(jnp.shape, tree) for tree in (variables, wanted))
+    if stored != needed:
+        raise InputError(
+            f"training.start_from is {given}, whose variables belong to another policy or number "
+            "of seeds, or observe something else; name another run, or train anew"
+        )
+    return variables
 
 
 def _optimise(
@@ -210,7 +234,7 @@ def _optimise(
     run.write_facts(compile_seconds=programs.compile_seconds, resumed_from=step)
     sign = -1 if experiment.instance.network.objective == "profit" else 1
     bound = next((r.exact for r in known if r.is_bound and r.exact), None)
-    seconds_before = run.facts["train_seconds"]
+    seconds_before = run.facts["train_seconds"] + programs.initialise_seconds
     began = saved = time.perf_counter()
 
     def on_segment(step: int, state: LoopState, metrics: dict[str, np.ndarray]) -> None:

@@ -56,7 +56,7 @@ def cross_entropy(
         following = TrainState(
             as_variables(jnp.mean(best, axis=0)), as_variables(found), state.key, state.step + 1
         )
-        return following, {"train_cost": jnp.nanmin(costs), "candidate_std": jnp.mean(found)}
+        return following, {"train_cost": jnp.nanmean(costs), "candidate_std": jnp.mean(found)}
 
     def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
         return lambda observation: policy.apply(variables, observation).mode()

@@ -35,8 +35,10 @@ def hdpo(
     def weights(scenarios: Scenarios) -> PerScenario:
         if config.weighting == "equal":
             return jnp.ones(())
-        scale = jax.vmap(problem.observe)(scenarios.params, scenarios.state).demand_scale
-        inverse = 1 / jnp.mean(scale, axis=1)
+        seen = jax.vmap(problem.observe)(scenarios.params, scenarios.state)
+        there = jnp.sum(seen.present, axis=1)
+        typical = jnp.sum(seen.present * seen.demand_scale, axis=1) / jnp.maximum(there, 1.0)
+        inverse = jnp.where(there > 0, 1 / jnp.where(there > 0, typical, 1.0), 0.0)
         return inverse / jnp.mean(inverse)
 
     def init(key: PRNGKeyArray) -> TrainState:

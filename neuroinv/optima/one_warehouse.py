@@ -74,8 +74,8 @@ THRESHOLDS = (0.0, 1 / 6, 1 / 3, 1 / 2)
 SWINGS = (1 / 4, 1 / 2, 1.0)
 # The pair is chosen with this share of the work of the bound itself.
 SEARCH_SHARE = 0.01
-# More would take gigabytes and minutes a sweep.
-LARGEST_WORK = 3e10
+# Demand that varies little may need a finer lattice than the work allows, but none finer than this.
+LARGEST_WORK = 1e10
 MOST_SWEEPS = 1_000
 TOLERANCE = 3e-4  # of the cost
 KEPT = 0.1

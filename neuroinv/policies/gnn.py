@@ -26,15 +26,15 @@ from neuroinv.config import Feature, GNNConfig
 from neuroinv.decisions import Transformed
 from neuroinv.policies import allocation
 from neuroinv.policies.mlp import ACTIVATIONS, MOST_RATIO
-from neuroinv.policies.positions import location_scale, safety_cover
+from neuroinv.policies.positions import location_scale, present_locations, safety_cover
 from neuroinv.policies.wanted_orders import wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation, route
 from neuroinv.problems.inventory.network import (
     Network,
-    destinations,
     facing_demand,
+    incoming,
     locations,
-    served,
+    outgoing,
     sources,
 )
 from neuroinv.problems.inventory.seasons import year_waves
@@ -120,11 +120,11 @@ def loops(network: Network) -> tuple[int, ...]:
 
 
 def present_edges(network: Network, observation: Observation) -> Float[Array, " edges_and_loops"]:
-    """1 where an edge or loop leads to customers who are there, itself or through others."""
-    at_locations = jnp.minimum(route(served(network), observation.present), 1.0)
-    of_loops = np.asarray(loops(network), np.int32)
-    ends = np.concatenate([destinations(network), of_loops])
-    return route((ends[:, None] == np.arange(len(at_locations))).astype(np.float32), at_locations)
+    """1 where an edge leads to customers who are there, and where a loop competes with two such
+    edges or more; else 0."""
+    of_edges = route(incoming(network).T, present_locations(network, observation))
+    leaving = route(outgoing(network)[np.asarray(loops(network), np.int32)], of_edges)
+    return jnp.concatenate([of_edges, (leaving > 1).astype(of_edges.dtype)])
 
 
 def graph_of(
@@ -211,8 +211,9 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
                 keep = route(place_loops, on_loops) + allocation.HOLD_LOGIT
                 shipped = allocation.softmax(network, on_edges, observation.on_hand, keep)
                 return jnp.where(sources(network) >= 0, shipped, wanted)
+            there = present_edges(network, observation)[len(network.edges) :]
             kept = route(
-                place_loops, route(place_loops.T, at_locations) * jax.nn.softplus(on_loops)
+                place_loops, there * route(place_loops.T, at_locations) * jax.nn.softplus(on_loops)
             )
             return allocation.proportional(network, wanted, observation.on_hand, kept)
 

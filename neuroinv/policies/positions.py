@@ -34,6 +34,11 @@ def echelon_position(network: Network, observation: Observation) -> AtLocations:
     return route(echelons(network), inventory_position(observation))
 
 
+def present_locations(network: Network, observation: Observation) -> AtLocations:
+    """1 where a location serves customers who are there, itself or through others; else 0."""
+    return jnp.minimum(route(served(network), observation.present), 1.0)
+
+
 def safety_cover(network: Network, observation: Observation) -> AtLocations:
     """Periods of customers' demand that the stock of each echelon lasts beyond those it must."""
     cover = echelon_position(network, observation) / location_scale(network, observation)
@@ -51,7 +56,10 @@ def protected_periods(network: Network, observation: Observation) -> AtLocations
     supplier down to the farthest customer, and the period under way."""
     own = longest_lead_time(network, observation)
     protected = own
+    present = present_locations(network, observation)
     for _ in range(longest_chain(network)):
-        below = jnp.where(outgoing(network) > 0, route(incoming(network).T, protected), 0.0)
+        below = jnp.where(
+            outgoing(network) > 0, route(incoming(network).T, present * protected), 0.0
+        )
         protected = own + jnp.max(below, axis=1)
     return protected + 1.0

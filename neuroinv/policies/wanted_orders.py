@@ -10,11 +10,12 @@ from jaxtyping import Array, Float
 from neuroinv.config import Orders
 from neuroinv.policies.positions import location_scale, safety_cover
 from neuroinv.problems.inventory.dynamics import Observation, route
-from neuroinv.problems.inventory.network import Network, incoming
+from neuroinv.problems.inventory.network import Network, destinations, incoming
 
 ONE = float(np.log(np.expm1(1.0)))  # softplus(ONE) = 1: an untrained net orders typical demand
 FIRST_COVER = 1.0  # periods of demand that an untrained net holds beyond those it must last for
-MOST_COVER = 10.0  # periods
+LEAST_COVER = -10.0  # periods; lower levels are all but one
+FLOOR = 0.05  # of typical demand: what a node that must ship shares out has a bounded derivative
 
 
 def wanted_orders(
@@ -27,13 +28,28 @@ def wanted_orders(
 
     With `quantity` an output is an order, in multiples of its destination's typical demand. With
     `up_to` it is a level of the destination's echelon inventory position, in periods of demand
-    beyond those it must last for: constant outputs are an echelon base-stock policy, which is
-    optimal in series (Clark and Scarf 1960). Levels are bounded, so whatever a net makes of a state
-    it never met, orders grow one for one with what is short and no backlog grows for ever.
+    beyond those it must last for, and what is missing is split over the destination's suppliers by
+    a softmax of their outputs. Where every location has one supplier, constant outputs are an
+    echelon base-stock policy, which is optimal in series (Clark and Scarf 1960). Levels are bounded
+    below, so whatever a net makes of a state it never met, orders grow with what is short and no
+    backlog grows for ever.
     """
     at_destination = incoming(network).T
     scale = route(at_destination, location_scale(network, observation))
     if orders == "quantity":
         return scale * jax.nn.softplus(outputs + ONE)
-    level = FIRST_COVER + MOST_COVER * jnp.tanh(outputs / MOST_COVER)
-    return scale * jax.nn.relu(level - route(at_destination, safety_cover(network, observation)))
+    low = -LEAST_COVER
+    level = FIRST_COVER + jnp.where(outputs > 0, outputs, low * jnp.tanh(outputs / low))
+    missing = jax.nn.relu(level - route(at_destination, safety_cover(network, observation)))
+    wanted = scale * missing * _share(network, outputs)
+    must_ship = [not network.nodes[edge.source].holds_stock for edge in network.edges]
+    return wanted + FLOOR * scale * np.asarray(must_ship, np.float32)
+
+
+def _share(network: Network, outputs: Float[Array, " edges"]) -> Float[Array, " edges"] | float:
+    """Each edge's part of what its destination misses; the parts of a destination add up to one."""
+    ends = destinations(network)
+    if len(set(ends.tolist())) == len(ends):
+        return 1.0
+    of_same_end = jnp.where(ends[:, None] == ends, outputs[None, :], -jnp.inf)
+    return jnp.diagonal(jax.nn.softmax(of_same_end, axis=1))

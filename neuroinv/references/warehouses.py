@@ -40,16 +40,19 @@ def warehouse_references(instance: Instance) -> tuple[Reference, ...]:
     mean, std = (np.asarray(part, np.float64) for part in params.demand[:2])
     correlation = np.full((stores.size, stores.size), float(demand.correlation))
     np.fill_diagonal(correlation, 1.0)
-    bound = optima.warehouse_bound(
-        optima.clipped_normal_levels(mean, correlation * np.outer(std, std)),
-        lead_time=_by_link(lead_time, instance).astype(int),
-        holding_cost=holding[stores],
-        underage_cost=underage,
-        warehouse_holding_cost=holding[warehouses],
-        warehouse_lead_time=lead_time[starts < 0][np.argsort(ends[starts < 0])],
-        shipping_cost=_least_cost_per_unit(procurement, instance),
-        work=WORK,
-    )
+    try:
+        bound = optima.warehouse_bound(
+            optima.clipped_normal_levels(mean, correlation * np.outer(std, std)),
+            lead_time=_by_link(lead_time, instance).astype(int),
+            holding_cost=holding[stores],
+            underage_cost=underage,
+            warehouse_holding_cost=holding[warehouses],
+            warehouse_lead_time=lead_time[starts < 0][np.argsort(ends[starts < 0])],
+            shipping_cost=_least_cost_per_unit(procurement, instance),
+            work=WORK,
+        )
+    except ValueError:  # lead times so long that no affordable lattice carries the argument
+        return ()
     return (Reference("lower bound", "each store alone", bound.cost_per_period, None, {}, True),)
 
 

@@ -42,6 +42,8 @@ class Programs(NamedTuple):
     initialise: Callable[[], LoopState]
     segment: Callable[[LoopState], tuple[LoopState, dict[str, Float[Array, " seeds"]]]]
     compile_seconds: float
+    initialise_seconds: float
+    """Time that drawing scenarios and first variables took; a forecaster is trained in it."""
 
 
 def stratified_batch(key: PRNGKeyArray, scenarios: int, batch: int) -> Int[Array, " batch"]:
@@ -128,11 +130,13 @@ def compile_programs(
         jax.jit(segment).lower(state_shapes, drawn_shapes, train_params, dev).compile()
     )
     compile_seconds = time.perf_counter() - began
-    state, drawn = initialise_compiled(seed_keys)
+    began = time.perf_counter()
+    state, drawn = jax.block_until_ready(initialise_compiled(seed_keys))
     return Programs(
         lambda: state,
         lambda states: segment_compiled(states, drawn, train_params, dev),
         compile_seconds,
+        time.perf_counter() - began,
     )
 
 

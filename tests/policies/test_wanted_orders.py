@@ -25,9 +25,9 @@ from neuroinv.config import MLPConfig, parse
 from neuroinv.policies.allocation import proportional
 from neuroinv.policies.echelon_stock import echelon_stock, variables_of_levels
 from neuroinv.policies.positions import echelon_position, location_scale, protected_periods
-from neuroinv.policies.wanted_orders import FIRST_COVER, MOST_COVER, wanted_orders
+from neuroinv.policies.wanted_orders import FIRST_COVER, LEAST_COVER, wanted_orders
 from neuroinv.problems.inventory.dynamics import inventory_problem
-from neuroinv.problems.inventory.network import destinations
+from neuroinv.problems.inventory.network import Edge, Node, build_network, incoming
 from neuroinv.types import InputError
 
 
@@ -42,7 +42,7 @@ def observation(network, seed=0):
 @given(seed=seeds, output=st.floats(-3, 3))
 def test_constant_outputs_are_an_echelon_base_stock_policy(network, seed, output):
     seen = observation(network, seed)
-    cover = FIRST_COVER + MOST_COVER * np.tanh(output / MOST_COVER)
+    cover = FIRST_COVER + (output if output > 0 else -LEAST_COVER * np.tanh(-output / LEAST_COVER))
     levels = (protected_periods(network, seen) + cover) * location_scale(network, seen)
     policy = echelon_stock(network, 1.0)
     expected = policy.apply(variables_of_levels(network, np.asarray(levels), seen), seen).mode()
@@ -54,17 +54,49 @@ def test_constant_outputs_are_an_echelon_base_stock_policy(network, seed, output
 
 @settings(deadline=None, max_examples=15)
 @given(networks(), seeds)
-def test_orders_lift_every_echelon_to_its_level_and_are_bounded(network, seed):
-    """Whatever the outputs, a position short by more than the bound is lifted by all but that."""
+def test_no_net_leaves_an_echelon_short_for_ever(network, seed):
+    """Whatever the outputs, a position short by more than the bound is lifted by all but that, by
+    all suppliers together."""
     seen = observation(network, seed)
     outputs = 100 * jax.random.normal(jax.random.key(seed), (len(network.edges),))
-    scale = location_scale(network, seen)[destinations(network)]
-    lasts = (echelon_position(network, seen) / location_scale(network, seen))[destinations(network)]
-    missing = protected_periods(network, seen)[destinations(network)] - lasts
-    wanted = np.asarray(wanted_orders(network, seen, outputs, "up_to") / scale)
+    scale = location_scale(network, seen)
+    missing = protected_periods(network, seen) - echelon_position(network, seen) / scale
+    wanted = np.asarray(wanted_orders(network, seen, outputs, "up_to"))
+    assert np.all(np.isfinite(wanted))
     assert np.all(wanted >= 0)
-    assert np.all(wanted >= missing + FIRST_COVER - MOST_COVER - 1e-3)
-    assert np.all(wanted <= np.maximum(missing + FIRST_COVER + MOST_COVER, 0) + 1e-3)
+    arriving = incoming(network) @ wanted / np.asarray(scale)
+    assert np.all(arriving >= missing + FIRST_COVER + LEAST_COVER - 1e-3)
+
+
+def test_suppliers_share_what_one_location_misses():
+    """Evenly where their outputs are equal; nearly all of it from one that is far higher."""
+    nodes = (Node("near", "supply"), Node("far", "supply"), Node("store", "demand"))
+    network = build_network(nodes, (Edge(0, 2), Edge(1, 2)), 4)
+    seen = observation(network)._replace(
+        on_hand=jnp.zeros(1), pipeline=jnp.zeros((1, 3)), lead_time=jnp.array([2, 2])
+    )
+    level = (2 + 1 + FIRST_COVER) * float(seen.demand_scale[0])
+    even = wanted_orders(network, seen, jnp.zeros(2), "up_to")
+    np.testing.assert_allclose(even, [level / 2, level / 2], rtol=1e-5)
+    one = wanted_orders(network, seen, jnp.array([0.0, -30.0]), "up_to")
+    np.testing.assert_allclose(one, [level, 0], atol=1e-4 * level)
+
+
+@settings(deadline=None, max_examples=15)
+@given(seeds)
+def test_what_a_cross_dock_shares_out_has_a_bounded_derivative(seed):
+    """Also where its stores want next to nothing."""
+    network = warehouse_tree(holds_stock=False)
+    seen = observation(network, seed)
+    on_hand = seen.on_hand.at[:3].set(3 * seen.lead_time.max() * seen.demand_scale)
+    seen = seen._replace(on_hand=on_hand)
+
+    def shipped(outputs):
+        wanted = wanted_orders(network, seen, outputs, "up_to")
+        return proportional(network, wanted, seen.on_hand)[:3]
+
+    slopes = jax.jacobian(shipped)(jax.random.normal(jax.random.key(seed), (4,)))
+    assert np.all(np.abs(slopes) < 100 * float(seen.on_hand[3]))
 
 
 @pytest.mark.parametrize("orders", ["quantity", "up_to"])

@@ -128,6 +128,7 @@ def inventory_problem(network: Network) -> Problem:
     """The problem of running `network`, as pure functions of one scenario's `Parameters`."""
     into, out_of, facing = incoming(network), outgoing(network), facing_demand(network)
     faces_demand = facing.sum(axis=1) > 0
+    into_customers = facing.T @ into
     bound, slots = network.lead_time_bound, network.pipeline_length
 
     def init(params: Parameters, key: PRNGKeyArray) -> State:
@@ -169,6 +170,7 @@ def inventory_problem(network: Network) -> Problem:
     def step(
         params: Parameters, state: State, orders: Float[Array, " edges"], noise: Noise
     ) -> tuple[State, Outcome]:
+        orders = orders * (1 - route(into_customers.T, 1 - params.present))  # nobody takes them in
         by_lead_time = orders[:, None] * jax.nn.one_hot(params.lead_time, bound + 1)
         arriving = route(into, by_lead_time)
         stock = state.on_hand - route(out_of, orders) + arriving[:, 0]

@@ -153,9 +153,10 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
         return np.concatenate(drawn, axis=1)
 
     customers = sum(node.kind == "demand" for node in network.nodes)
+    present = of_nodes("present", ("demand",), whole=True)
     if isinstance(config.demand, SeriesDemand):
         demand: Demand
-        demand, history, calendar = _recorded(instance, config.demand, split, scenarios)
+        demand, history, calendar = _recorded(instance, config.demand, split, scenarios, present)
     else:
 
         def of_demand(field: str) -> np.ndarray:
@@ -170,7 +171,7 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
         procurement_cost=_float32(of_edges("procurement_cost")),
         lead_time=jnp.asarray(of_edges("lead_time", whole=True), jnp.int32),
         initial_inventory=_float32(np.tile(config.initial_inventory, (scenarios, 1))),
-        present=_float32(of_nodes("present", ("demand",), whole=True)),
+        present=_float32(present),
         demand=demand,
         history=history,
         calendar=calendar,
@@ -253,10 +254,10 @@ def _sales_by_scenario(
 
 
 def _recorded(
-    instance: Instance, config: SeriesDemand, split: Split, scenarios: int
+    instance: Instance, config: SeriesDemand, split: Split, scenarios: int, present: np.ndarray
 ) -> tuple[Series, Array, Array]:
     start, stop = getattr(config, split)
-    sales = _sales_by_scenario(instance)[:scenarios, start:stop]
+    sales = _sales_by_scenario(instance)[:scenarios, start:stop] * present[:, None, :]
     history, recorded = np.split(sales, [config.past_periods], axis=1)
     assert instance.table is not None
     features = {"days_from_christmas": days_from_christmas(instance.table.dates) / DAYS_A_YEAR}
