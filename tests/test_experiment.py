@@ -87,6 +87,15 @@ def test_a_run_stopped_while_it_was_scored_is_scored_without_training_again(exam
     assert read_metrics(path) == read_metrics(whole.path)
 
 
+def test_a_run_of_another_version_is_not_read_with_todays_defaults(example, tmp_path):
+    path = shutil.copytree(example[1].path, tmp_path / "old")
+    kept = yaml.safe_load((path / "config.yaml").read_text())
+    del kept["policy"]["orders"]
+    (path / "config.yaml").write_text(yaml.safe_dump(kept))
+    with pytest.raises(InputError, match=r"has no policy\.orders in its config\.yaml"):
+        evaluate(path)
+
+
 STORES = ("problem=one_warehouse_lost", "policy=gnn", "policy.width=4", "policy.hidden=[4]")
 
 
@@ -109,10 +118,10 @@ def test_a_graph_network_goes_on_where_one_of_another_size_ended(tmp_path):
 
 
 def test_a_start_that_does_not_fit_is_one_sentence(tmp_path, example):
-    with pytest.raises(InputError, match="start_from is nowhere, where there is no checkpoint"):
+    with pytest.raises(InputError, match="start_from is nowhere, which is no complete run"):
         train(small_config(tmp_path, QUICK, "training.start_from=nowhere"))
     start = f"training.start_from={example[1].path}"
-    with pytest.raises(InputError, match=r"number of seeds, so train anew or name the run"):
+    with pytest.raises(InputError, match="whose variables belong to another policy or number of"):
         train(small_config(tmp_path, QUICK, start))
     assert not list(tmp_path.glob("*"))
 

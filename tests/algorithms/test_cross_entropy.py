@@ -4,15 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from examples import example, first, one_store
+from examples import example, first, one_store, sales_file
 from small_runs import small_config
 
 from neuroinv.algorithms.cross_entropy import cross_entropy
+from neuroinv.build import build
 from neuroinv.config import CrossEntropyConfig
 from neuroinv.decisions import Deterministic
 from neuroinv.experiment import train
 from neuroinv.problems.inventory.dynamics import inventory_problem
-from neuroinv.types import Policy
+from neuroinv.types import InputError, Policy
 
 
 def test_a_base_stock_level_is_found_without_a_gradient(tmp_path):
@@ -49,6 +50,21 @@ def test_levels_of_a_series_are_as_good_as_those_of_gradients(tmp_path):
     )
     assert searched.gap(searched.rows[-1]) < 0.01
     assert searched.rows[-1].exact == pytest.approx(learned.rows[-1].exact, rel=0.01)
+
+
+def test_a_forecaster_is_not_searched(tmp_path):
+    path = sales_file(tmp_path, items=40, weeks=150)
+    given = (
+        "experiment=real_one_store",
+        "policy=fixed_quantile",
+        "algorithm=cross_entropy",
+        "comparisons=[]",
+        f"problem.demand.path={path}",
+        "problem.demand.columns={location: location, quantity: quantity}",
+        "problem.demand.test=[90,150]",
+    )
+    with pytest.raises(InputError, match="cross_entropy would search the forecaster of fixed_quan"):
+        build(small_config(tmp_path, *given, net=False))
 
 
 def test_candidates_whose_cost_is_undefined_are_passed_over():

@@ -53,6 +53,29 @@ def test_a_network_beats_the_best_base_stock_policy_under_lost_sales(tmp_path):
     assert table.gap(learned) < 0.005
 
 
+def test_scenarios_without_customers_have_no_weight(tmp_path):
+    """Weighted by inverse scale, one in which nobody is there leaves the others as they were."""
+    config = small_config(
+        tmp_path,
+        "problem=one_store_backlogged",
+        "policy=base_stock",
+        "algorithm.weighting=inverse_scale",
+        "algorithm.clip_norm=1e9",
+        net=False,
+    )
+    built = build(config)
+    batch = jax.tree.map(
+        lambda leaf: leaf[:4], draw(built.problem, built.train.params, jax.random.key(0), 20)
+    )
+    present = batch.params.present.at[0].set(0.0)
+    absent = batch._replace(params=batch.params._replace(present=present))
+    others = jax.tree.map(lambda leaf: leaf[1:], batch)
+    state = built.algorithm.init(jax.random.key(0))
+    of_absent = built.algorithm.update(state, absent)[1]["gradient_norm"]
+    of_others = built.algorithm.update(state, others)[1]["gradient_norm"]
+    assert float(of_absent) == pytest.approx(float(of_others), rel=1e-4)
+
+
 @pytest.mark.parametrize(("weighting", "share"), [("equal", 50.5), ("inverse_scale", 200 / 101)])
 def test_a_scenario_a_hundred_times_as_large(tmp_path, weighting, share):
     """With equal weights it owns the gradient; weighted by inverse scale both count alike."""
