@@ -18,7 +18,7 @@ import polars as pl
 from neuroinv.composition import compose
 from neuroinv.config import Config, parse
 from neuroinv.experiment import Finished, train
-from neuroinv.training.records import read_facts
+from neuroinv.training.records import git_state, read_facts
 
 RESULTS = Path(__file__).parent.parent / "results"
 QUICK = "--quick" in sys.argv
@@ -64,6 +64,7 @@ def write_table(name: str, cells: Iterable[Any], row_of: Callable[[Any], dict[st
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         "jax": jax.__version__,
+        "commit": git_state()[0],
     }
     path.with_suffix(".json").write_text(json.dumps(origin, indent=2) + "\n")
     rows: list[dict[str, Any]] = []

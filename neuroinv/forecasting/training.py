@@ -77,7 +77,7 @@ def train_forecaster(key: PRNGKeyArray, sales: Sales, config: ForecasterConfig) 
 
     Raises InputError where the sales are too short for the longest lead time.
     """
-    examples = _periods_with_outcome(sales, config)
+    examples = periods_with_outcome(sales, config)
     net, net_key, batch_key = net_of(config), *jax.random.split(key)
     # Outside of the net's variables: it is measured, not learned.
     typical = jnp.mean(jnp.log(usual_demand(sales.recorded)))
@@ -130,11 +130,13 @@ def score(variables: PyTree, sales: Sales, config: ForecasterConfig) -> Scores:
 
         return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), jax.vmap(of_series)(series))
 
-    of_periods = jax.lax.map(of_period, jnp.arange(_periods_with_outcome(sales, config)))
+    of_periods = jax.lax.map(of_period, jnp.arange(periods_with_outcome(sales, config)))
     return jax.tree.map(lambda leaf: jnp.mean(leaf, axis=0), of_periods)
 
 
-def _periods_with_outcome(sales: Sales, config: ForecasterConfig) -> int:
+def periods_with_outcome(sales: Sales, config: ForecasterConfig) -> int:
+    """Periods whose demand over the longest lead time was recorded whole. Raises InputError where
+    there are none."""
     periods, longest = sales.recorded.shape[1], max(config.lead_times)
     if periods <= longest:
         raise InputError(

@@ -3,7 +3,7 @@
 Nodes are the network's own, supply nodes included; edges are its edges and, where stock may be kept
 back from shipping, a loop from a location to itself. Nodes and edges are embedded, hear of their
 neighbours for a few rounds through nets that all nodes and all edges share, and every edge then
-says how much it wants in multiples of its destination's typical demand. What demand does to a store
+says what it wants (`neuroinv.policies.wanted_orders`). What demand does to a store
 is among the features of its node: an edge to the customers would decide nothing.
 
 No weight depends on the number of nodes or edges, nor on their order: the same variables serve any

@@ -26,7 +26,7 @@ from neuroinv.config import (
 )
 from neuroinv.decisions import Deterministic
 from neuroinv.forecasting.quantile import forecast, quantile_at
-from neuroinv.forecasting.training import recorded_sales, train_forecaster
+from neuroinv.forecasting.training import periods_with_outcome, recorded_sales, train_forecaster
 from neuroinv.policies.mlp import MLP
 from neuroinv.policies.positions import inventory_position
 from neuroinv.policies.stock_levels import check_one_supplier_each
@@ -147,6 +147,7 @@ def _newsvendor(
     _check_fed_by_supply(network, kind)
     _check_lead_times(train, config)
     sales = recorded_sales(train)
+    periods_with_outcome(sales, config)  # so that sales too short are refused before a run begins
 
     def init(key: PRNGKeyArray, example: Observation) -> PyTree:
         del example

@@ -95,7 +95,7 @@ def open_run(config: Config) -> Iterator[RunDirectory]:
             ) from None
         previous = read_facts(run.path) or {}
         write_atomically(run.path / "config.yaml", yaml.safe_dump(to_mapping(config)))
-        commit, diff = _git_state()
+        commit, diff = git_state()
         write_atomically(run.path / "diff.patch", diff)
         run.write_facts(
             status="running",
@@ -153,7 +153,7 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _git_state() -> tuple[str | None, str]:
+def git_state() -> tuple[str | None, str]:
     """Commit and uncommitted changes of the source that is running, if it is in a git tree."""
     source = Path(__file__).parent
 

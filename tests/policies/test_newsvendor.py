@@ -163,6 +163,8 @@ def test_what_newsvendors_cannot_do_is_refused(kind):
     params = recorded(network)
     with pytest.raises(InputError, match=r"lead_times is \[1\], but an edge .* lead time 2"):
         make(network, params, config(kind, forecaster=ForecasterConfig(lead_times=(1,))))
+    with pytest.raises(InputError, match="only 2 periods after its history"):
+        make(network, recorded(network, periods=2), config(kind, forecaster=BRIEF))
     drawn = parameters(network, lead_time=1)
     with pytest.raises(InputError, match=r"^problem.demand.distribution is not series"):
         make(network, drawn, config(kind, forecaster=BRIEF))
