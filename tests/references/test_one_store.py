@@ -8,7 +8,11 @@ from small_runs import small_config
 from neuroinv.build import build
 from neuroinv.policies.stock_levels import base_stock
 from neuroinv.references import fitted_level, references
-from neuroinv.references.one_store import as_one_store, exact_store_costs
+from neuroinv.references.one_store import (
+    as_one_store,
+    exact_store_costs,
+    one_store_references,
+)
 
 
 def cover_of(level: float, lead_time: int = 4, mean: float = 5.0) -> dict:
@@ -65,7 +69,7 @@ def test_exact_cost_of_a_backlogged_level_lies_above_the_optimum(tmp_path):
 def test_theory_is_silent_where_it_does_not_apply(tmp_path, change):
     instance = build(small_config(tmp_path, change)).instance
     assert as_one_store(instance.config) is None
-    assert references(instance) == ()
+    assert one_store_references(instance) == ()
 
 
 def test_geometric_demand_has_its_optimum(tmp_path):
