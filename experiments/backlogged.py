@@ -35,7 +35,7 @@ def row(cell: tuple[int, float]) -> dict:
         f"problem.nodes.store.underage_cost={underage_cost}",
         "training.train.periods=80",
         "training.train.burn_in=30",
-        "training.test={scenarios: 2048, periods: 400, burn_in: 100}",
+        "training.test={scenarios: 4096, periods: 5000, burn_in: 3000}",
     ]
     fitted = run_cell([*problem, "policy=base_stock"])
     learned = run_cell([*problem, "training.steps=2000", "training.patience=2000"])
