@@ -1,7 +1,8 @@
-"""Decisions: what a policy returns. Each knows `sample`, `mode`, `log_prob` and `entropy`.
+"""Decisions: what a policy returns. Each can be drawn, scored and carried out.
 
-A decision may be deterministic, Gaussian, or a discrete regime with one continuous candidate per
-regime. Gradient estimators ask for the log-probability; a greedy policy asks for the mode.
+A decision may be certain, Gaussian, or a discrete regime with a continuous part in each regime.
+`sample` draws, `to_action` makes of what was drawn the action that a problem takes, and `log_prob`
+scores it; a greedy policy asks for the `mode`, which is an action.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.stats import norm
 from jaxtyping import Array, Float, Int, PRNGKeyArray, PyTree
 
 
@@ -23,6 +25,10 @@ class Deterministic(NamedTuple):
         """The action; the key is not used."""
         del key
         return self.action
+
+    def to_action(self, drawn: PyTree) -> PyTree:
+        """What was drawn, as it is."""
+        return drawn
 
     def mode(self) -> PyTree:
         """The action."""
@@ -53,6 +59,10 @@ class Transformed(NamedTuple):
         del key
         return self.mode()
 
+    def to_action(self, drawn: PyTree) -> PyTree:
+        """What was drawn, as it is."""
+        return drawn
+
     def mode(self) -> PyTree:
         """The action."""
         return self.transform(self.outputs)
@@ -68,60 +78,112 @@ class Transformed(NamedTuple):
 
 
 class Gaussian(NamedTuple):
-    """Independent normal actions."""
+    """Independent normal outputs, and the action that is made of them."""
 
-    mean: Float[Array, " action"]
-    log_std: Float[Array, " action"]
+    mean: Float[Array, " outputs"]
+    log_std: Float[Array, " outputs"]
+    transform: Callable[[Float[Array, " outputs"]], PyTree]
 
-    def sample(self, key: PRNGKeyArray) -> Float[Array, " action"]:
-        """A draw, differentiable in mean and standard deviation."""
-        return self.mean + jnp.exp(self.log_std) * jax.random.normal(key, self.mean.shape)
+    def sample(self, key: PRNGKeyArray) -> Float[Array, " outputs"]:
+        """Drawn outputs, differentiable in mean and standard deviation."""
+        noise = jax.random.normal(key, self.mean.shape, self.mean.dtype)
+        return self.mean + jnp.exp(self.log_std) * noise
 
-    def mode(self) -> Float[Array, " action"]:
-        """The mean."""
-        return self.mean
+    def to_action(self, drawn: Float[Array, " outputs"]) -> PyTree:
+        """The transform of the drawn outputs."""
+        return self.transform(drawn)
 
-    def log_prob(self, action: Float[Array, " action"]) -> Float[Array, ""]:
-        """Log density of `action`."""
-        return jnp.sum(jax.scipy.stats.norm.logpdf(action, self.mean, jnp.exp(self.log_std)))
+    def mode(self) -> PyTree:
+        """The action made of the mean."""
+        return self.transform(self.mean)
+
+    def log_prob(self, drawn: Float[Array, " outputs"]) -> Float[Array, ""]:
+        """Log density of the drawn outputs, before the transform."""
+        return jnp.sum(norm.logpdf(drawn, self.mean, jnp.exp(self.log_std)))
 
     def entropy(self) -> Float[Array, ""]:
-        """Differential entropy in nats."""
+        """Differential entropy in nats, before the transform."""
         return jnp.sum(self.log_std + 0.5 * jnp.log(2 * jnp.pi * jnp.e))
 
 
-class HybridAction(NamedTuple):
-    """A regime and the continuous action taken in it."""
-
-    regime: Int[Array, ""]
-    quantity: PyTree
-
-
 class Categorical(NamedTuple):
-    """A discrete regime, and one continuous candidate for each (leading axis: regimes)."""
+    """Discrete regimes, and the outputs that a continuous action is made of in each of them.
 
-    logits: Float[Array, " regimes"]
-    candidates: PyTree
+    There is one choice of a regime, or several independent ones (leading axes: choices). What is
+    drawn is the index of each choice's regime. The transform makes an action of the weight of every
+    regime, one for the drawn one and zero for the others, and of the outputs for all regimes; an
+    estimator that relaxes the choice hands it weights between zero and one.
+    """
 
-    def _choose(self, regime: Int[Array, ""]) -> HybridAction:
-        return HybridAction(regime, jax.tree.map(lambda leaf: leaf[regime], self.candidates))
+    logits: Float[Array, "*choices regimes"]
+    outputs: Float[Array, "*choices regimes outputs"]
+    transform: Callable[
+        [Float[Array, "*choices regimes"], Float[Array, "*choices regimes outputs"]], PyTree
+    ]
 
-    def sample(self, key: PRNGKeyArray) -> HybridAction:
-        """A regime drawn by its probability, with its candidate."""
-        return self._choose(jax.random.categorical(key, self.logits))
+    def sample(self, key: PRNGKeyArray) -> Int[Array, "*choices"]:
+        """Regimes drawn by their probability."""
+        return jax.random.categorical(key, self.logits)
 
-    def mode(self) -> HybridAction:
-        """The likeliest regime, with its candidate."""
-        return self._choose(jnp.argmax(self.logits))
+    def to_action(self, drawn: Int[Array, "*choices"]) -> PyTree:
+        """The action in the drawn regimes."""
+        weights = jax.nn.one_hot(drawn, self.logits.shape[-1], dtype=self.logits.dtype)
+        return self.transform(weights, self.outputs)
 
-    def log_prob(self, action: HybridAction) -> Float[Array, ""]:
-        """Log probability of the regime; the candidate is certain once the regime is chosen."""
-        return jax.nn.log_softmax(self.logits)[action.regime]
+    def mode(self) -> PyTree:
+        """The action in the likeliest regimes."""
+        return self.to_action(jnp.argmax(self.logits, axis=-1))
+
+    def log_prob(self, drawn: Int[Array, "*choices"]) -> Float[Array, ""]:
+        """Log probability of the drawn regimes; the action is certain once they are chosen."""
+        log_probabilities = jax.nn.log_softmax(self.logits)
+        chosen = jnp.take_along_axis(log_probabilities, drawn[..., None], axis=-1)
+        return jnp.sum(chosen)
 
     def entropy(self) -> Float[Array, ""]:
-        """Entropy of the regime in nats."""
+        """Entropy of the regimes in nats."""
         log_probabilities = jax.nn.log_softmax(self.logits)
         return -jnp.sum(jnp.exp(log_probabilities) * log_probabilities)
 
 
-Decision = Deterministic | Transformed | Gaussian | Categorical
+class Drawn(NamedTuple):
+    """Regimes, and the outputs of all regimes with noise on them."""
+
+    regime: Int[Array, "*choices"]
+    outputs: Float[Array, "*choices regimes outputs"]
+
+
+class Hybrid(NamedTuple):
+    """Discrete regimes, with normal noise on the outputs of each (PPO, REINFORCE)."""
+
+    regimes: Categorical
+    log_std: Float[Array, "*choices regimes outputs"]
+
+    def sample(self, key: PRNGKeyArray) -> Drawn:
+        """Regimes and noisy outputs."""
+        of_regime, of_noise = jax.random.split(key)
+        noise = jax.random.normal(of_noise, self.regimes.outputs.shape, self.regimes.outputs.dtype)
+        outputs = self.regimes.outputs + jnp.exp(self.log_std) * noise
+        return Drawn(self.regimes.sample(of_regime), outputs)
+
+    def to_action(self, drawn: Drawn) -> PyTree:
+        """The action made of the drawn outputs in the drawn regimes."""
+        return self.regimes._replace(outputs=drawn.outputs).to_action(drawn.regime)
+
+    def mode(self) -> PyTree:
+        """The action in the likeliest regimes, without noise."""
+        return self.regimes.mode()
+
+    def log_prob(self, drawn: Drawn) -> Float[Array, ""]:
+        """Log density of the drawn regimes and of their outputs; outputs of regimes that were not
+        drawn do nothing and are not scored."""
+        density = norm.logpdf(drawn.outputs, self.regimes.outputs, jnp.exp(self.log_std))
+        chosen = jnp.take_along_axis(density, drawn.regime[..., None, None], axis=-2)
+        return self.regimes.log_prob(drawn.regime) + jnp.sum(chosen)
+
+    def entropy(self) -> Float[Array, ""]:
+        """Entropy of the regimes in nats; that of the noise depends on no observation."""
+        return self.regimes.entropy()
+
+
+Decision = Deterministic | Transformed | Gaussian | Categorical | Hybrid

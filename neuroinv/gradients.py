@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from neuroinv.decisions import Gaussian, Transformed
+from neuroinv.decisions import Categorical, Gaussian, Hybrid, Transformed
 from neuroinv.rollout import Act, Choice, Decide, Sampled, average_costs, total
 from neuroinv.types import InputError, PerScenario, Policy, Problem, Scenarios
 
@@ -53,51 +53,68 @@ def mixed(policy: Policy, variables: PyTree, cross_term: bool = True) -> Decide:
 
     def decide(observation: PyTree, key: PRNGKeyArray) -> Choice:
         decision = policy.apply(variables, observation)
-        if isinstance(decision, Gaussian):
+        if isinstance(decision, Gaussian | Hybrid):
             raise InputError(
-                "the mixed gradient scores discrete regimes but this policy's decision is Gaussian "
-                "and would count twice; use the score function"
+                "the mixed gradient scores discrete regimes but this policy's decision is "
+                f"{type(decision).__name__} and would count twice; use the score function"
             )
-        action = decision.sample(key)
+        drawn = decision.sample(key)
+        action = decision.to_action(drawn)
         if not cross_term:
             decision = policy.apply(variables, jax.lax.stop_gradient(observation))
-        return Choice(action, decision.log_prob(action))
+        return Choice(action, drawn, decision.log_prob(drawn), decision.entropy())
 
     return decide
 
 
-def score_function(policy: Policy, variables: PyTree, log_std: Float[Array, " outputs"]) -> Decide:
-    """Decisions with normal noise on the policy's outputs, before they become an action.
+def score_function(policy: Policy, variables: PyTree, log_std: Float[Array, "..."]) -> Decide:
+    """Decisions with normal noise on the policy's outputs, before they become an action, and with
+    drawn regimes where it has some.
 
     No action carries a derivative, hence no state and no cost: what is left of the surrogate is
     REINFORCE (Williams, Machine Learning 8, 1992). The transform counts as part of the problem, so
     it must not depend on the variables.
 
-    Raises what `transformed` raises.
+    Raises what `noisy` raises.
     """
 
     def decide(observation: PyTree, key: PRNGKeyArray) -> Choice:
-        decision = transformed(policy, variables, observation)
-        noisy = Gaussian(decision.outputs, log_std)
-        outputs = jax.lax.stop_gradient(noisy.sample(key))
-        action = jax.lax.stop_gradient(decision.transform(outputs))
-        return Choice(action, noisy.log_prob(outputs))
+        decision = noisy(policy, variables, log_std, observation)
+        drawn = jax.lax.stop_gradient(decision.sample(key))
+        action = jax.lax.stop_gradient(decision.to_action(drawn))
+        return Choice(action, drawn, decision.log_prob(drawn), decision.entropy())
 
     return decide
 
 
-def transformed(policy: Policy, variables: PyTree, observation: PyTree) -> Transformed:
-    """The decision of a policy whose outputs take noise.
+def noisy(
+    policy: Policy, variables: PyTree, log_std: Float[Array, "..."], observation: PyTree
+) -> Gaussian | Hybrid:
+    """The decision of a policy with normal noise on its outputs.
 
-    Raises InputError for a policy that shows no outputs.
+    Raises InputError for a policy whose decision has no outputs.
     """
-    decision = policy.apply(variables, observation)
-    if not isinstance(decision, Transformed):
-        raise InputError(
-            "algorithm.kind reinforce adds noise to a policy's outputs but this policy's decision "
-            f"is {type(decision).__name__}, which has none; use policy mlp, or algorithm hdpo"
-        )
-    return decision
+    match policy.apply(variables, observation):
+        case Transformed() as decision:
+            return Gaussian(decision.outputs, log_std, decision.transform)
+        case Categorical() as decision:
+            return Hybrid(decision, log_std)
+        case decision:
+            raise InputError(
+                "algorithm.kind puts noise on a policy's outputs but this policy's decision is "
+                f"{type(decision).__name__}, which has none; use policy mlp, or algorithm hdpo"
+            )
+
+
+def same_log_std(
+    policy: Policy, variables: PyTree, observation: PyTree, std: float
+) -> Float[Array, "..."]:
+    """One log standard deviation for each of a policy's outputs, all alike.
+
+    Raises what `noisy` raises.
+    """
+    noisy(policy, variables, jnp.zeros(()), observation)
+    return jnp.full_like(policy.apply(variables, observation).outputs, jnp.log(std))
 
 
 def cost_to_go(cost: Periods) -> Periods:

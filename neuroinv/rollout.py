@@ -22,10 +22,12 @@ Act = Callable[[PyTree, PyTree, Int[Array, ""]], PyTree]
 
 
 class Choice(NamedTuple):
-    """An action that was drawn, and the log-probability of what was drawn to make it."""
+    """An action, what was drawn to make it, and how likely that was."""
 
     action: PyTree
+    drawn: PyTree
     log_prob: Float[Array, ""]
+    entropy: Float[Array, ""]
 
 
 Decide = Callable[[PyTree, PRNGKeyArray], Choice]
@@ -54,9 +56,12 @@ class Sampled(NamedTuple):
     cost: Float[Array, "scenarios periods"]
     """Cost of a period times its weight: a scenario's sum is its average per counted period."""
     log_prob: Float[Array, "scenarios periods"]
+    entropy: Float[Array, "scenarios periods"]
     observation: PyTree
     """What was seen before each decision, without derivatives; leaves are `[scenarios, periods,
     ...]`."""
+    drawn: PyTree
+    """What was drawn for each decision, likewise."""
 
 
 def greedy(policy: Policy | HindsightPolicy, variables: PyTree) -> Act:
@@ -142,8 +147,9 @@ def sample(
             observation = problem.observe(params, state)
             choice = decide(observation, key)
             following, outcome = problem.step(params, state, choice.action, noise_now)
-            seen = jax.lax.stop_gradient(observation)
-            return following, Sampled(weight * total(outcome.costs), choice.log_prob, seen)
+            kept = jax.lax.stop_gradient((observation, choice.drawn))
+            cost = weight * total(outcome.costs)
+            return following, Sampled(cost, choice.log_prob, choice.entropy, *kept)
 
         return jax.lax.scan(jax.checkpoint(period_step), state, (weights, noise, keys))[1]
 

@@ -10,17 +10,21 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuroinv.decisions import Categorical, Deterministic, Gaussian, HybridAction, Transformed
+from neuroinv.decisions import Categorical, Deterministic, Gaussian, Hybrid, Transformed
 
 DRAWS = 40_000
 KEYS = jax.random.split(jax.random.key(0), DRAWS)
 ordinary = st.floats(-3, 3, width=32)
 
 
+def as_it_is(outputs):
+    return outputs
+
+
 @settings(deadline=None, max_examples=15)
 @given(ordinary, st.floats(-1, 1, width=32))
 def test_gaussian_density_integrates_to_one_and_gives_the_entropy(mean, log_std):
-    decision = Gaussian(jnp.asarray([mean]), jnp.asarray([log_std]))
+    decision = Gaussian(jnp.asarray([mean]), jnp.asarray([log_std]), as_it_is)
     reach = 10 * np.exp(log_std)
     grid = np.linspace(mean - reach, mean + reach, 4001)
     log_density = np.asarray(jax.vmap(decision.log_prob)(jnp.asarray(grid)[:, None]), np.float64)
@@ -33,7 +37,7 @@ def test_gaussian_density_integrates_to_one_and_gives_the_entropy(mean, log_std)
 
 def test_gaussian_of_several_actions_is_a_product_of_normals():
     mean, log_std = np.array([1.0, -2.0, 0.5]), np.array([0.3, -0.5, 0.0])
-    decision = Gaussian(jnp.asarray(mean), jnp.asarray(log_std))
+    decision = Gaussian(jnp.asarray(mean), jnp.asarray(log_std), as_it_is)
     independent = scipy.stats.norm(mean, np.exp(log_std))
     action = np.array([0.7, -1.0, 2.0])
     assert float(decision.log_prob(jnp.asarray(action))) == pytest.approx(
@@ -44,61 +48,92 @@ def test_gaussian_of_several_actions_is_a_product_of_normals():
 
 def test_gaussian_samples_have_its_moments_and_carry_its_gradient():
     mean, log_std = np.array([1.0, -2.0]), np.array([0.3, -0.5])
-    decision = Gaussian(jnp.asarray(mean), jnp.asarray(log_std))
+    decision = Gaussian(jnp.asarray(mean), jnp.asarray(log_std), as_it_is)
     samples = np.asarray(jax.vmap(decision.sample)(KEYS))
     std = np.exp(log_std)
     assert np.all(np.abs(samples.mean(axis=0) - mean) < 5 * std / np.sqrt(DRAWS))
     assert np.all(np.abs(samples.std(axis=0) / std - 1) < 5 / np.sqrt(2 * DRAWS))
     assert abs(np.corrcoef(samples.T)[0, 1]) < 5 / np.sqrt(DRAWS)
-    gradient = jax.grad(lambda d: d.sample(KEYS[0])[0])(decision)
-    np.testing.assert_allclose(gradient.mean, [1, 0])
+    of_mean, of_log_std = jax.grad(
+        lambda *given: Gaussian(*given, as_it_is).sample(KEYS[0])[0], argnums=(0, 1)
+    )(decision.mean, decision.log_std)
+    np.testing.assert_allclose(of_mean, [1, 0])
     # The sample moves with the log of the standard deviation by its distance from the mean.
-    np.testing.assert_allclose(gradient.log_std, [samples[0, 0] - mean[0], 0], rtol=1e-4)
+    np.testing.assert_allclose(of_log_std, [samples[0, 0] - mean[0], 0], rtol=1e-4)
+
+
+def weighted(weights, outputs):
+    """The action: the weighted outputs."""
+    return jnp.sum(weights[..., None] * outputs, axis=-2)
 
 
 def regimes(logits: np.ndarray) -> Categorical:
-    quantity = {"order": jnp.arange(10.0, 10 + 3 * len(logits)).reshape(-1, 3)}
-    return Categorical(jnp.asarray(logits, jnp.float32), quantity)
+    """Three outputs in each regime."""
+    logits = jnp.asarray(logits, jnp.float32)
+    outputs = jnp.arange(10.0, 10 + 3 * logits.size).reshape(*logits.shape, 3)
+    return Categorical(logits, outputs, weighted)
+
+
+def enumerated(decision: Categorical) -> np.ndarray:
+    """All that may be drawn."""
+    *choices, count = decision.logits.shape
+    return np.stack(np.meshgrid(*[np.arange(count)] * int(np.prod(choices))), axis=-1).reshape(
+        -1, *choices
+    )
+
+
+logit = st.floats(-5, 5, width=32, allow_subnormal=False)
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.lists(st.floats(-5, 5, width=32), min_size=4, max_size=4))
-def test_regime_probabilities_sum_to_one_and_give_the_entropy(logits):
-    decision = regimes(np.asarray(logits))
-    candidates = decision.candidates["order"]
-    log_probabilities = np.array(
-        [
-            float(decision.log_prob(HybridAction(jnp.int32(regime), candidates[regime])))
-            for regime in range(4)
-        ]
-    )
+@given(st.lists(logit, min_size=6, max_size=6), st.sampled_from([(6,), (1, 6), (2, 3), (3, 2)]))
+def test_probabilities_of_all_draws_sum_to_one_and_give_the_entropy(logits, shape):
+    logits = np.asarray(logits).reshape(shape)
+    decision = regimes(logits)
+    draws = enumerated(decision)
+    log_probabilities = np.asarray(jax.vmap(decision.log_prob)(jnp.asarray(draws)), np.float64)
     probabilities = np.exp(log_probabilities)
     assert probabilities.sum() == pytest.approx(1, abs=1e-5)
-    np.testing.assert_allclose(
-        probabilities, scipy.special.softmax(np.asarray(logits, np.float64)), atol=1e-5
-    )
     entropy = -np.sum(probabilities * log_probabilities)
     assert float(decision.entropy()) == pytest.approx(entropy, abs=1e-4)
-    mode = decision.mode()
-    assert logits[int(mode.regime)] == max(logits)
-    np.testing.assert_array_equal(mode.quantity["order"], candidates[int(mode.regime)])
+    likeliest = np.asarray(decision.to_action(jnp.asarray(logits.argmax(axis=-1))))
+    np.testing.assert_array_equal(decision.mode(), likeliest)
 
 
-def test_regimes_are_drawn_by_probability_and_keep_their_candidate():
-    decision = regimes(np.array([0.0, 1.0, -1.0, 0.5]))
-    actions = jax.vmap(decision.sample)(KEYS)
-    probabilities = scipy.special.softmax([0.0, 1.0, -1.0, 0.5])
-    counts = np.bincount(actions.regime, minlength=4)
-    assert scipy.stats.chisquare(counts, DRAWS * probabilities).pvalue > 1e-4
-    np.testing.assert_array_equal(
-        actions.quantity["order"], np.asarray(decision.candidates["order"])[actions.regime]
-    )
+def test_regimes_are_drawn_by_probability_and_keep_their_outputs():
+    logits = np.array([[0.0, 1.0, -1.0, 0.5], [2.0, 0.0, 0.0, 0.0]])
+    decision = regimes(logits)
+    drawn = np.asarray(jax.vmap(decision.sample)(KEYS))
+    for choice, probabilities in enumerate(scipy.special.softmax(logits, axis=1)):
+        counts = np.bincount(drawn[:, choice], minlength=4)
+        assert scipy.stats.chisquare(counts, DRAWS * probabilities).pvalue > 1e-4
+    together = np.corrcoef(drawn.T)[0, 1]
+    assert abs(together) < 5 / np.sqrt(DRAWS)
+    action = decision.to_action(jnp.asarray([1, 3]))
+    np.testing.assert_array_equal(action, np.asarray(decision.outputs)[[0, 1], [1, 3]])
 
 
-def test_a_candidate_has_a_gradient_only_in_its_regime():
+def test_outputs_have_a_gradient_only_in_their_regime():
     decision = regimes(np.array([0.0, 2.0, 1.0]))
-    gradient = jax.grad(lambda d: d.mode().quantity["order"].sum(), allow_int=True)(decision)
-    np.testing.assert_array_equal(gradient.candidates["order"], [[0] * 3, [1] * 3, [0] * 3])
+    gradient = jax.grad(lambda outputs: decision._replace(outputs=outputs).mode().sum())(
+        decision.outputs
+    )
+    np.testing.assert_array_equal(gradient, [[0] * 3, [1] * 3, [0] * 3])
+
+
+def test_hybrid_scores_the_regime_and_the_noise_on_its_outputs_alone():
+    logits, log_std = np.array([0.3, -0.2]), np.array([[0.0, -1.0, 0.5], [0.2, 0.1, -0.3]])
+    decision = Hybrid(regimes(logits), jnp.asarray(log_std, jnp.float32))
+    drawn = decision.sample(KEYS[0])
+    regime, outputs = int(drawn.regime), np.asarray(drawn.outputs)
+    of_noise = scipy.stats.norm(np.asarray(decision.regimes.outputs), np.exp(log_std))
+    expected = scipy.special.log_softmax(logits)[regime] + of_noise.logpdf(outputs)[regime].sum()
+    assert float(decision.log_prob(drawn)) == pytest.approx(expected, rel=1e-4)
+    np.testing.assert_array_equal(decision.to_action(drawn), outputs[regime])
+    np.testing.assert_array_equal(decision.mode(), decision.regimes.outputs[0])
+    all_outputs = np.asarray(jax.vmap(decision.sample)(KEYS).outputs)
+    error = 5 * np.exp(log_std) / np.sqrt(DRAWS)
+    assert np.all(np.abs(all_outputs.mean(axis=0) - decision.regimes.outputs) < error)
 
 
 def test_deterministic_takes_its_action_for_certain():

@@ -18,7 +18,7 @@ from examples import central_differences, example, first, one_store, warehouse_t
 from jaxtyping import Array, Float
 
 from neuroinv.config import MLPConfig
-from neuroinv.decisions import Categorical, Deterministic, Gaussian, HybridAction, Transformed
+from neuroinv.decisions import Categorical, Deterministic, Gaussian, Transformed
 from neuroinv.gradients import (
     cost_to_go,
     mixed,
@@ -43,11 +43,21 @@ class Costs(NamedTuple):
     mismatch: Float[Array, ""]
 
 
+class Order(NamedTuple):
+    regime: Array
+    quantity: Array
+
+
+def ordered(weights, outputs):
+    """Nothing in the first regime; the output in the second."""
+    return Order(weights[1], weights[1] * outputs[1, 0])
+
+
 class Enumerated(Categorical):
     """A gate whose draw is given in the place of the key."""
 
-    def sample(self, key: Array) -> HybridAction:
-        return self._choose(key)
+    def sample(self, key: Array) -> Array:
+        return key
 
 
 def ordering() -> Problem:
@@ -68,7 +78,7 @@ def gated(decision: type[Categorical] = Enumerated) -> Policy:
         gate = jnp.dot(variables[GATE], jnp.stack([jnp.ones(()), hidden]))
         quantity = jnp.dot(variables[QUANTITY], jnp.stack([jnp.ones(()), hidden]))
         zero = jnp.zeros(())
-        return decision(jnp.stack([zero, gate]), jnp.stack([zero, quantity]))
+        return decision(jnp.stack([zero, gate]), jnp.stack([zero, quantity])[:, None], ordered)
 
     return Policy(lambda key, seen: jnp.asarray(POINT), apply)
 
@@ -219,7 +229,7 @@ def noisy_order() -> Policy:
     """A positive quantity, ordered for certain."""
 
     def transform(outputs):
-        return HybridAction(jnp.int32(1), jax.nn.softplus(outputs[0]))
+        return Order(jnp.int32(1), jax.nn.softplus(outputs[0]))
 
     def apply(variables, stock):
         return Transformed(variables[:1] + variables[1:2] * stock, transform)
@@ -326,8 +336,9 @@ def test_on_a_network_the_score_function_agrees_with_noise_that_carries_the_deri
     def reparameterised(point):
         def decide(seen, key):
             decision = policy.apply(point[0], seen)
-            outputs = Gaussian(decision.outputs, point[1]).sample(key)
-            return Choice(decision.transform(outputs), jnp.zeros(()))
+            noisy = Gaussian(decision.outputs, point[1], decision.transform)
+            action = noisy.to_action(noisy.sample(key))
+            return Choice(action, (), jnp.zeros(()), jnp.zeros(()))
 
         return jnp.sum(sample(problem, decide, batch, keys, burn_in=1).cost, axis=1)
 
@@ -365,7 +376,7 @@ def test_an_estimator_refuses_a_decision_that_it_would_get_wrong():
         return Policy(lambda key, seen: (), lambda variables, seen: decision)
 
     key = jax.random.key(0)
-    gaussian = Gaussian(jnp.zeros(1), jnp.zeros(1))
+    gaussian = Gaussian(jnp.zeros(1), jnp.zeros(1), jnp.exp)
     with pytest.raises(InputError, match="decision is Gaussian"):
         mixed(deciding(gaussian), ())(jnp.zeros(()), key)
     with pytest.raises(InputError, match=r"decision is Deterministic.*use policy mlp"):

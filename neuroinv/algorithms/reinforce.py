@@ -20,9 +20,9 @@ from neuroinv.gradients import (
     Periods,
     cost_to_go,
     moments_of_others,
+    same_log_std,
     score_function,
     surrogate,
-    transformed,
 )
 from neuroinv.keys import Branch, branch
 from neuroinv.policies.mlp import MLP
@@ -33,7 +33,7 @@ from neuroinv.types import Algorithm, Policy, Problem, Scenarios, TrainState
 class Aside(NamedTuple):
     """What an update needs beside the policy, kept in a train state's `optimizer_state`."""
 
-    log_std: Float[Array, " outputs"]
+    log_std: Float[Array, "..."]
     """Of the noise on the policy's outputs."""
     value: PyTree
     """Variables of the learned value; empty where there is none."""
@@ -54,7 +54,7 @@ def reinforce(
 
     The metric `train_cost` is that of the noisy decisions; the greedy policy adds no noise.
 
-    Raises InputError, as it is traced, for a policy whose decision is not `Transformed`, and for a
+    Raises InputError, as it is traced, for a policy whose decision has no outputs, and for a
     batch of one scenario where the baseline compares scenarios.
     """
     schedule = optax.cosine_decay_schedule(config.learning_rate, steps, config.final_learning_rate)
@@ -64,8 +64,7 @@ def reinforce(
 
     def init(key: PRNGKeyArray) -> TrainState:
         variables = policy.init(branch(key, Branch.POLICY), example_observation)
-        outputs = transformed(policy, variables, example_observation).outputs
-        log_std = jnp.full_like(outputs, jnp.log(config.std))
+        log_std = same_log_std(policy, variables, example_observation, config.std)
         value: PyTree = {}
         if config.baseline == "learned_value":
             value = value_net.init(_keys(key)[1], features(example_observation, jnp.ones(())))
