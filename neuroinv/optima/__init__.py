@@ -20,6 +20,18 @@ from neuroinv.optima.dual_sourcing_heuristics import (
     single_index_order,
 )
 from neuroinv.optima.dual_sourcing_store import DualSourcing
+from neuroinv.optima.fixed_cost import (
+    ReorderPolicy,
+    fixed_cost_optimum,
+    reorder_policy_cost,
+)
+from neuroinv.optima.fixed_cost_lost_sales import (
+    CappedReorderPolicy,
+    best_capped_reorder_levels,
+    best_reorder_levels,
+    fixed_cost_lost_sales_optimum,
+    reorder_order,
+)
 from neuroinv.optima.lost_sales import (
     AverageCostOptimum,
     StockLevelPolicy,
@@ -48,17 +60,26 @@ from neuroinv.optima.one_warehouse import (
     clipped_normal_levels,
     warehouse_bound,
 )
+from neuroinv.optima.periodic_review import (
+    PeriodicReviewPolicy,
+    periodic_review_cost,
+    periodic_review_optimum,
+    periodic_review_policy,
+)
 from neuroinv.optima.pmf import geometric_pmf, negative_binomial_pmf, poisson_pmf
 from neuroinv.optima.transshipment import TransshipmentBound, transshipment_bound
 
 __all__ = [
     "AverageCostOptimum",
     "BaseStockOptimum",
+    "CappedReorderPolicy",
     "ConstantOrder",
     "DualSourcing",
     "DualSourcingOptimum",
     "DualSourcingPolicy",
     "LevelDemand",
+    "PeriodicReviewPolicy",
+    "ReorderPolicy",
     "SerialOptimum",
     "StockLevelPolicy",
     "TransshipmentBound",
@@ -70,8 +91,10 @@ __all__ = [
     "best_base_stock",
     "best_capped_base_stock",
     "best_capped_dual_index",
+    "best_capped_reorder_levels",
     "best_constant_order",
     "best_dual_index",
+    "best_reorder_levels",
     "best_single_index",
     "best_tailored_base_surge",
     "clipped_normal_levels",
@@ -79,12 +102,19 @@ __all__ = [
     "dual_index_order",
     "dual_sourcing_cost",
     "dual_sourcing_optimum",
+    "fixed_cost_lost_sales_optimum",
+    "fixed_cost_optimum",
     "geometric_pmf",
     "lost_sales_optimum",
     "myopic_policy",
     "negative_binomial_pmf",
+    "periodic_review_cost",
+    "periodic_review_optimum",
+    "periodic_review_policy",
     "poisson_pmf",
     "policy_cost",
+    "reorder_order",
+    "reorder_policy_cost",
     "serial_cost_discrete",
     "serial_cost_normal",
     "serial_optimum_discrete",

@@ -15,6 +15,12 @@ def check_costs(holding_cost: float, underage_cost: float) -> None:
             raise ValueError(f"{field} is {value}; give a positive finite cost per unit and period")
 
 
+def check_fixed_cost(fixed_cost: float) -> None:
+    """Raise ValueError unless the cost per order is at least zero and finite."""
+    if not (math.isfinite(fixed_cost) and fixed_cost >= 0.0):
+        raise ValueError(f"fixed_cost is {fixed_cost}; give a finite cost per order, 0 or more")
+
+
 def check_lead_time(lead_time: int) -> None:
     """Raise ValueError unless the lead time (periods) is a whole number of at least zero."""
     if isinstance(lead_time, bool) or not isinstance(lead_time, (int, np.integer)) or lead_time < 0:

@@ -4,7 +4,12 @@ import numpy as np
 from jaxtyping import Float64
 from scipy.sparse import csr_array
 
-from neuroinv.optima.checks import check_costs, check_lead_time, checked_lost_sales_demand
+from neuroinv.optima.checks import (
+    check_costs,
+    check_fixed_cost,
+    check_lead_time,
+    checked_lost_sales_demand,
+)
 from neuroinv.optima.markov_chain import long_run_average
 from neuroinv.optima.reachable_states import (
     OrderFunction,
@@ -23,6 +28,7 @@ def policy_cost(
     order: OrderFunction,
     max_states: int = 2_000_000,
     tolerance: float = 1e-9,
+    fixed_cost: float = 0.0,
 ) -> float:
     """Long-run average cost per period of a stationary policy started from the empty system.
 
@@ -39,6 +45,7 @@ def policy_cost(
             arrive, ..., latest order (lead_time numbers), or on-hand alone when lead_time is 0.
         max_states: most reachable states to list.
         tolerance: largest distance allowed between the two bounds (cost per period).
+        fixed_cost: per period in which anything is ordered, 0 or more.
 
     Raises:
         ValueError: bad arguments, orders that are not whole, non-negative and one per state, or
@@ -47,15 +54,18 @@ def policy_cost(
             sets of states that the policy never leaves.
     """
     check_costs(holding_cost, underage_cost)
+    check_fixed_cost(fixed_cost)
     check_lead_time(lead_time)
     if not tolerance > 0.0:
         raise ValueError(f"tolerance is {tolerance}; give a positive cost per period such as 1e-9")
     demand = checked_lost_sales_demand(probabilities)
     reached = reachable_states(demand, lead_time, order, max_states)
     states = decode(reached.codes, reached.radices)
-    step = one_period(states, checked_orders(order, states), demand, lead_time, reached.radices)
+    orders = checked_orders(order, states)
+    step = one_period(states, orders, demand, lead_time, reached.radices)
     largest = int(step.stock.max())
     expected = period_costs(demand, largest, holding_cost, underage_cost)[step.stock]
+    expected += fixed_cost * (orders > 0)
     columns = np.searchsorted(reached.codes, step.codes)
     starts = np.concatenate([[0], np.cumsum(np.bincount(step.rows, minlength=states.shape[0]))])
     transitions = csr_array(
