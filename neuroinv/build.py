@@ -11,7 +11,10 @@ from jaxtyping import PyTree
 
 from neuroinv.algorithms.cross_entropy import cross_entropy
 from neuroinv.algorithms.hdpo import hdpo
+from neuroinv.algorithms.hpo import hpo
+from neuroinv.algorithms.ppo import ppo
 from neuroinv.algorithms.reinforce import reinforce
+from neuroinv.algorithms.relaxed import relaxed
 from neuroinv.config import (
     BaseStockConfig,
     CappedBaseStockConfig,
@@ -21,11 +24,15 @@ from neuroinv.config import (
     FixedQuantileConfig,
     GNNConfig,
     HDPOConfig,
+    HPOConfig,
+    HybridConfig,
     JustInTimeConfig,
     MLPConfig,
     PolicyConfig,
+    PPOConfig,
     QuantileNewsvendorConfig,
     ReinforceConfig,
+    RelaxedConfig,
     ReturnsNewsvendorConfig,
     SplitConfig,
     SymmetryAwareConfig,
@@ -36,6 +43,7 @@ from neuroinv.keys import Branch, branch
 from neuroinv.policies.allocation import whole_units
 from neuroinv.policies.echelon_stock import echelon_stock
 from neuroinv.policies.gnn import gnn
+from neuroinv.policies.hybrid import hybrid
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.policies.mlp import mlp
 from neuroinv.policies.newsvendor import (
@@ -122,6 +130,12 @@ def build_algorithm(
             return hdpo(problem, policy, example, config.algorithm, steps, burn_in)
         case ReinforceConfig():
             return reinforce(problem, policy, example, config.algorithm, steps, burn_in)
+        case HPOConfig():
+            return hpo(problem, policy, example, config.algorithm, steps, burn_in)
+        case PPOConfig():
+            return ppo(problem, policy, example, config.algorithm, steps, burn_in)
+        case RelaxedConfig():
+            return relaxed(problem, policy, example, config.algorithm, steps, burn_in)
         case CrossEntropyConfig():
             if hasattr(config.policy, "forecaster"):
                 raise InputError(
@@ -146,6 +160,8 @@ def build_policy(
             return water_filling(network)
         case MLPConfig():
             return mlp(network, config)
+        case HybridConfig():
+            return hybrid(network, config)
         case GNNConfig():
             return gnn(network, config)
         case SymmetryAwareConfig():

@@ -67,7 +67,7 @@ def mixed(policy: Policy, variables: PyTree, cross_term: bool = True) -> Decide:
     return decide
 
 
-def score_function(policy: Policy, variables: PyTree, log_std: Float[Array, "..."]) -> Decide:
+def score_function(policy: Policy, variables: PyTree, log_std: Float[Array, "*outputs"]) -> Decide:
     """Decisions with normal noise on the policy's outputs, before they become an action, and with
     drawn regimes where it has some.
 
@@ -88,7 +88,7 @@ def score_function(policy: Policy, variables: PyTree, log_std: Float[Array, "...
 
 
 def noisy(
-    policy: Policy, variables: PyTree, log_std: Float[Array, "..."], observation: PyTree
+    policy: Policy, variables: PyTree, log_std: Float[Array, "*outputs"], observation: PyTree
 ) -> Gaussian | Hybrid:
     """The decision of a policy with normal noise on its outputs.
 
@@ -108,7 +108,7 @@ def noisy(
 
 def same_log_std(
     policy: Policy, variables: PyTree, observation: PyTree, std: float
-) -> Float[Array, "..."]:
+) -> Float[Array, "*outputs"]:
     """One log standard deviation for each of a policy's outputs, all alike.
 
     Raises what `noisy` raises.
@@ -117,9 +117,27 @@ def same_log_std(
     return jnp.full_like(policy.apply(variables, observation).outputs, jnp.log(std))
 
 
-def cost_to_go(cost: Periods) -> Periods:
-    """Cost from each period on, as it happened; no derivative passes."""
-    return jax.lax.stop_gradient(jnp.cumsum(cost[:, ::-1], axis=1)[:, ::-1])
+def cost_to_go(cost: Periods, discount: float = 1.0) -> Periods:
+    """Cost from each period on, as it happened, later ones discounted; no derivative passes."""
+    return generalised_advantage(cost, jnp.zeros_like(cost), discount, 1.0)
+
+
+def generalised_advantage(cost: Periods, value: Periods, discount: float, trace: float) -> Periods:
+    """Cost to go less its expectation `value`, which the cost of later periods is replaced by the
+    more, the smaller `trace` is (Schulman et al. 2016, eq. 16); no derivative passes.
+
+    Nothing is to come after the last period. With a trace of one it is the cost to go less the
+    value, whatever the value.
+    """
+    following = jnp.concatenate([value[:, 1:], jnp.zeros_like(value[:, :1])], axis=1)
+    surprise = cost + discount * following - value
+
+    def earlier(later: PerScenario, now: PerScenario) -> tuple[PerScenario, PerScenario]:
+        total = now + discount * trace * later
+        return total, total
+
+    _, sums = jax.lax.scan(earlier, jnp.zeros_like(cost[:, 0]), surprise.T, reverse=True)
+    return jax.lax.stop_gradient(sums.T)
 
 
 def surrogate(sampled: Sampled, advantage: Periods) -> PerScenario:

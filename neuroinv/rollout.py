@@ -31,7 +31,7 @@ class Choice(NamedTuple):
 
 
 Decide = Callable[[PyTree, PRNGKeyArray], Choice]
-"""(observation, key) -> choice; `neuroinv.gradients` makes them."""
+"""(observation, key) -> choice; `neuroinv.gradients` makes them of a policy and its variables."""
 
 
 class Trajectory(NamedTuple):
@@ -133,25 +133,38 @@ def sample(
     scenarios: Scenarios,
     keys: PRNGKeyArray,
     burn_in: int = 0,
+    then: tuple[Decide, int] | None = None,
 ) -> Sampled:
     """Roll out drawn actions, with one key for each decision (`[scenarios, periods]`).
 
     Weights are those of `average_costs`: a period of the burn-in costs nothing, yet its decision
-    answers for what it does to the counted periods.
+    answers for what it does to the counted periods. `then` decides in so many last periods instead.
     """
-    weights = jnp.asarray(average_weights(keys.shape[1], burn_in))
+    periods = keys.shape[1]
+    weights = jnp.asarray(average_weights(periods, burn_in))
 
     def one_scenario(params: PyTree, state: PyTree, noise: PyTree, keys: PRNGKeyArray) -> Sampled:
-        def period_step(state, timed):
-            weight, noise_now, key = timed
-            observation = problem.observe(params, state)
-            choice = decide(observation, key)
-            following, outcome = problem.step(params, state, choice.action, noise_now)
-            kept = jax.lax.stop_gradient((observation, choice.drawn))
-            cost = weight * total(outcome.costs)
-            return following, Sampled(cost, choice.log_prob, choice.entropy, *kept)
+        def decided_by(decide: Decide) -> Callable:
+            def period_step(state, timed):
+                weight, noise_now, key = timed
+                observation = problem.observe(params, state)
+                choice = decide(observation, key)
+                following, outcome = problem.step(params, state, choice.action, noise_now)
+                kept = jax.lax.stop_gradient((observation, choice.drawn))
+                cost = weight * total(outcome.costs)
+                return following, Sampled(cost, choice.log_prob, choice.entropy, *kept)
 
-        return jax.lax.scan(jax.checkpoint(period_step), state, (weights, noise, keys))[1]
+            return jax.checkpoint(period_step)
+
+        timed = (weights, noise, keys)
+        if then is None:
+            return jax.lax.scan(decided_by(decide), state, timed)[1]
+        decide_last, last = then
+        first = jax.tree.map(lambda leaf: leaf[: periods - last], timed)
+        rest = jax.tree.map(lambda leaf: leaf[periods - last :], timed)
+        state, before = jax.lax.scan(decided_by(decide), state, first)
+        after = jax.lax.scan(decided_by(decide_last), state, rest)[1]
+        return jax.tree.map(lambda *parts: jnp.concatenate(parts), before, after)
 
     return over_scenarios(one_scenario, *scenarios, keys)
 

@@ -28,6 +28,7 @@ class HDPOConfig:
 
 
 Baseline = Literal["none", "batch_mean", "learned_value"]
+Discount = Annotated[float, Field(gt=0, le=1)]
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -77,6 +78,123 @@ class CrossEntropyConfig:
             )
 
 
+@dataclass(frozen=True, config=SCHEMA)
+class HPOConfig:
+    """Hybrid policy optimisation: pathwise for what is continuous, the score for regimes."""
+
+    kind: Literal["hpo"]
+    """Which algorithm."""
+    learning_rate: Annotated[float, Field(gt=0)] = 0.003
+    """Adam's first learning rate."""
+    final_learning_rate: Fraction = 0.01
+    """Share of the learning rate that is left at the last step, reached along a cosine."""
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Longest gradient an update takes; longer ones are shortened to it."""
+    cross_term: bool = True
+    """Whether a regime's score is followed into the state it was drawn in; false is of lower
+    variance, and biased away from a discrete best response."""
+    baseline: Baseline = "learned_value"
+    """What the cost to go is compared with: nothing; its mean over the other scenarios of the
+    batch; or that mean corrected by a network that reads the observation."""
+    discount: Discount = 0.95
+    """Of later costs in the cost to go; below 1 for less variance and some bias."""
+    trace: Fraction = 0.95
+    """Generalised advantages with a learned value: 1 trusts what happened, 0 the next value."""
+    scales: Literal["consistent", "reference"] = "consistent"
+    """consistent keeps cost and score in the same units, as the estimator asks; reference divides
+    costs by their spread and advantages by theirs, and weighs costs five times, as the paper's
+    public code does."""
+    entropy: Annotated[float, Field(ge=0)] = 0.02
+    """First weight of the entropy of the regimes, in spreads of a period's cost; it falls linearly
+    to nothing."""
+    epochs: Count = 1
+    """How often a batch is used: once for everything, then for the regimes alone with a clipped
+    ratio (PPO)."""
+    minibatches: Count = 4
+    """Parts that a batch is divided into in each further epoch."""
+    clip_ratio: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """How far the ratio of new to old probability may leave one in further epochs."""
+    most_divergence: Annotated[float, Field(gt=0)] = 0.015
+    """Further epochs end where the new policy is this far from the old (Kullback-Leibler, nats)."""
+    value_hidden: tuple[Count, ...] = (64, 64)
+    """Width of each hidden layer of the learned value."""
+    value_learning_rate: Annotated[float, Field(gt=0)] = 0.003
+    """Adam's learning rate for the learned value."""
+    value_updates: Count = 4
+    """Updates of the learned value for each of the policy."""
+    last_decisions: Annotated[int, Field(ge=0)] = 0
+    """Decisions of so many last periods are lived with but not trained: what they bring about lies
+    beyond the horizon."""
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class PPOConfig:
+    """Proximal policy optimisation: the score of regimes and of noisy outputs, ratios clipped."""
+
+    kind: Literal["ppo"]
+    """Which algorithm."""
+    learning_rate: Annotated[float, Field(gt=0)] = 0.0003
+    """Adam's first learning rate."""
+    final_learning_rate: Fraction = 0.01
+    """Share of the learning rate that is left at the last step, reached along a cosine."""
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Longest gradient an update takes; longer ones are shortened to it."""
+    discount: Discount = 0.95
+    """Of later costs in the cost to go."""
+    trace: Fraction = 0.95
+    """Generalised advantages: 1 trusts what happened, 0 the next value."""
+    entropy: Annotated[float, Field(ge=0)] = 0.02
+    """First weight of the entropy of the regimes; it falls linearly to nothing."""
+    epochs: Count = 5
+    """How often a batch is used."""
+    minibatches: Count = 4
+    """Parts that a batch is divided into in each epoch."""
+    clip_ratio: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """How far the ratio of new to old density may leave one."""
+    most_divergence: Annotated[float, Field(gt=0)] = 0.015
+    """Epochs end where the new policy is this far from the old (Kullback-Leibler, nats)."""
+    std: Annotated[float, Field(gt=0)] = 1.0
+    """First standard deviation of the noise on the outputs, before they become an action."""
+    std_trained: bool = True
+    """True trains the standard deviation of every output; false keeps it."""
+    value_hidden: tuple[Count, ...] = (64, 64)
+    """Width of each hidden layer of the learned value."""
+    value_learning_rate: Annotated[float, Field(gt=0)] = 0.003
+    """Adam's learning rate for the learned value."""
+    value_updates: Count = 4
+    """Updates of the learned value for each batch."""
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class RelaxedConfig:
+    """Pathwise gradients through a relaxed choice of regimes (Gumbel-softmax)."""
+
+    kind: Literal["relaxed"]
+    """Which algorithm."""
+    learning_rate: Annotated[float, Field(gt=0)] = 0.003
+    """Adam's first learning rate."""
+    final_learning_rate: Fraction = 0.01
+    """Share of the learning rate that is left at the last step, reached along a cosine."""
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Longest gradient an update takes; longer ones are shortened to it."""
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    """First temperature; a lower one makes weights of regimes nearer to a choice."""
+    final_temperature: Annotated[float, Field(gt=0)] = 0.1
+    """Temperature at the last step, reached geometrically."""
+    straight_through: bool = False
+    """Whether the simulator meets the chosen regime, and only the derivative is relaxed."""
+    noise: bool = True
+    """Whether regimes are drawn (Gumbel noise on the logits) or merely weighed by a softmax."""
+
+    def __post_init__(self) -> None:
+        if self.final_temperature > self.temperature:
+            raise ValueError(
+                f"final_temperature={self.final_temperature:g} is above "
+                f"temperature={self.temperature:g}; lower it"
+            )
+
+
 AlgorithmConfig = Annotated[
-    HDPOConfig | ReinforceConfig | CrossEntropyConfig, Field(discriminator="kind")
+    HDPOConfig | ReinforceConfig | CrossEntropyConfig | HPOConfig | PPOConfig | RelaxedConfig,
+    Field(discriminator="kind"),
 ]

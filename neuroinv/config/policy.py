@@ -62,6 +62,7 @@ Feature = Literal[
 ]
 Activation = Literal["relu", "tanh", "elu", "silu"]
 Orders = Literal["quantity", "up_to"]
+Choice = Literal["joint", "per_edge"]
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -91,6 +92,28 @@ class MLPConfig:
                 "orders=up_to counts in periods of typical demand, which scale=none leaves out; "
                 "set orders=quantity"
             )
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class HybridConfig:
+    """A net that chooses a regime, and one that says what to do in each; for costs that jump."""
+
+    kind: Literal["hybrid"]
+    """Which policy."""
+    hidden: tuple[Count, ...] = (64, 64)
+    """Width of each hidden layer of either net."""
+    activation: Activation = "tanh"
+    """Activation of the hidden layers."""
+    nets: Literal["separate", "shared", "factored"] = "separate"
+    """separate nets share no variable; shared ones share all hidden layers; factored uses one net
+    for the actions of all regimes, which reads the regime."""
+    choice: Choice = "joint"
+    """joint chooses one regime for all edges whose costs jump; per_edge one for each."""
+    observes: Annotated[tuple[Feature, ...], Field(min_length=1)] = ("inventory",)
+    """What the nets read of an inventory network."""
+    orders: Orders = "up_to"
+    """quantity reads an order off the net; up_to reads a level off it, and orders what lifts the
+    echelon's inventory position to that level."""
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -223,6 +246,7 @@ PolicyConfig = Annotated[
     | EchelonStockConfig
     | WaterFillingConfig
     | MLPConfig
+    | HybridConfig
     | GNNConfig
     | SymmetryAwareConfig
     | QuantileNewsvendorConfig

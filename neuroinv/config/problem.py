@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -38,6 +39,65 @@ class NodeConfig:
 
 
 @dataclass(frozen=True, config=SCHEMA)
+class StepsConfig:
+    """Something that jumps with the size of an order."""
+
+    breakpoints: tuple[Annotated[float, Field(gt=0)], ...]
+    """Sizes at which it jumps, increasing; an order of just that size counts as the larger."""
+    values: tuple[float, ...]
+    """Its value below the first breakpoint, between each two, and above the last."""
+
+    def __post_init__(self) -> None:
+        if len(self.values) != len(self.breakpoints) + 1:
+            raise ValueError(
+                f"{len(self.breakpoints)} breakpoints divide sizes into "
+                f"{len(self.breakpoints) + 1} regimes but there are {len(self.values)} values; "
+                "give one value for each"
+            )
+        for one, other in itertools.pairwise(self.breakpoints):
+            if other <= one:
+                raise ValueError(
+                    f"breakpoints go from {one:g} to {other:g}, and no order lies between; "
+                    "give each once, in increasing order"
+                )
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class OrderSizesConfig:
+    """What depends on the size of an order on an edge."""
+
+    least: Annotated[float, Field(ge=0)] = 0.0
+    """Smallest order there may be, other than none."""
+    most: Annotated[float, Field(gt=0)] | None = None
+    """Largest order there may be; null for no limit."""
+    fixed_cost: StepsConfig | None = None
+    """Per order, on top of the edge's own fixed cost."""
+    procurement_cost: StepsConfig | None = None
+    """Per unit of the whole order, on top of the edge's own; negative for a discount."""
+    lead_time: StepsConfig | None = None
+    """Whole periods from order to use, instead of the edge's own."""
+
+    def __post_init__(self) -> None:
+        if self.most is not None and self.most <= self.least:
+            raise ValueError(
+                f"most={self.most:g} is not above least={self.least:g}; raise it, or lower least"
+            )
+        for name in ("fixed_cost", "procurement_cost", "lead_time"):
+            steps = getattr(self, name)
+            for point in () if steps is None else steps.breakpoints:
+                if point <= self.least or (self.most is not None and point >= self.most):
+                    raise ValueError(
+                        f"{name} jumps at {point:g}, which orders from least={self.least:g} to "
+                        f"most={self.most} never cross; remove that breakpoint and its value"
+                    )
+        if self.fixed_cost is not None and min(self.fixed_cost.values, default=0) < 0:
+            raise ValueError(f"fixed_cost has {min(self.fixed_cost.values):g}; give 0 or more")
+        for value in () if self.lead_time is None else self.lead_time.values:
+            if value < 0 or value != int(value):
+                raise ValueError(f"lead_time has {value:g}; give whole periods, 0 or more")
+
+
+@dataclass(frozen=True, config=SCHEMA)
 class EdgeConfig:
     """A way goods can be ordered along: from every node of a group to every node of another."""
 
@@ -51,6 +111,12 @@ class EdgeConfig:
     """Per unit shipped along the edge."""
     members: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
     """Which members of the destination receive, counted from 0; null is all of them."""
+    fixed_cost: Cost = 0.0
+    """Per order on each edge of the group, whatever its size."""
+    joint_fixed_cost: Annotated[float, Field(ge=0)] = 0.0
+    """Once in a period in which any edge of the group carries an order."""
+    order_sizes: OrderSizesConfig | None = None
+    """Where costs or lead times jump with the size of an order; null where they do not."""
 
 
 @dataclass(frozen=True, config=SCHEMA)

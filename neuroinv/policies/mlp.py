@@ -64,52 +64,54 @@ class MLP(nn.Module):
         return features
 
 
+def flat_features(
+    network: Network, observation: Observation, observes: tuple[Feature, ...], scaled: bool
+) -> Float[Array, " features"]:
+    """All that is observed in one vector; where `scaled`, quantities are multiples of typical
+    demand, bounded because a net must not extrapolate."""
+    at_locations, at_demands = location_scale(network, observation), observation.demand_scale
+    if not scaled:
+        at_locations, at_demands = jnp.ones_like(at_locations), jnp.ones_like(at_demands)
+
+    def bounded(ratios: Array) -> Array:
+        return jnp.clip(ratios, -MOST_RATIO, MOST_RATIO) if scaled else ratios
+
+    position = (safety_cover if scaled else echelon_position)(network, observation)
+    parts: dict[Feature, list[Array]] = {
+        "inventory": [
+            bounded(observation.on_hand / at_locations),
+            bounded(observation.pipeline / at_locations[:, None]),
+            bounded(position),
+        ],
+        "past_demand": [bounded(observation.past_demand / at_demands)],
+        "calendar": [year_waves(observation.calendar)],
+        "costs": [
+            jnp.log1p(observation.holding_cost),
+            jnp.log1p(observation.underage_cost),
+            jnp.log1p(observation.procurement_cost),
+        ],
+        "lead_times": [observation.lead_time / max(network.lead_time_bound, 1)],
+        "demand_scale": [jnp.log1p(observation.demand_scale)],
+        "demand_spread": [observation.demand_std / observation.demand_scale],
+    }
+    seen = jnp.concatenate([jnp.ravel(part) for name in observes for part in parts[name]])
+    if not seen.size:
+        raise InputError(
+            f"policy.observes is {list(observes)}, of which this problem shows nothing; "
+            "add inventory"
+        )
+    return seen
+
+
 def mlp(network: Network, config: MLPConfig) -> Policy:
     """The policy; its orders are feasible by construction (see `neuroinv.policies.allocation`)."""
     net = MLP(config.hidden, len(network.edges), config.activation)
 
-    def scales(observation: Observation) -> tuple[Array, Array]:
-        at_locations = location_scale(network, observation)
-        if config.scale == "none":
-            return jnp.ones_like(at_locations), jnp.ones_like(observation.demand_scale)
-        return at_locations, observation.demand_scale
-
-    def bounded(ratios: Array) -> Array:
-        return jnp.clip(ratios, -MOST_RATIO, MOST_RATIO) if config.scale == "demand" else ratios
-
-    def position(observation: Observation) -> Array:
-        of_echelons = safety_cover if config.scale == "demand" else echelon_position
-        return bounded(of_echelons(network, observation))
-
     def features(observation: Observation) -> Float[Array, " features"]:
-        at_locations, at_demands = scales(observation)
-        parts: dict[Feature, list[Array]] = {
-            "inventory": [
-                bounded(observation.on_hand / at_locations),
-                bounded(observation.pipeline / at_locations[:, None]),
-                position(observation),
-            ],
-            "past_demand": [bounded(observation.past_demand / at_demands)],
-            "calendar": [year_waves(observation.calendar)],
-            "costs": [
-                jnp.log1p(observation.holding_cost),
-                jnp.log1p(observation.underage_cost),
-                jnp.log1p(observation.procurement_cost),
-            ],
-            "lead_times": [observation.lead_time / max(network.lead_time_bound, 1)],
-            "demand_scale": [jnp.log1p(observation.demand_scale)],
-            "demand_spread": [observation.demand_std / observation.demand_scale],
-        }
-        return jnp.concatenate([jnp.ravel(x) for name in config.observes for x in parts[name]])
+        return flat_features(network, observation, config.observes, config.scale == "demand")
 
     def init(key: PRNGKeyArray, example: Observation) -> PyTree:
-        seen = features(example)
-        if not seen.size:
-            raise InputError(
-                f"policy.observes is {list(config.observes)}, of which this problem shows nothing; "
-                "add inventory"
-            )
-        return net.init(key, seen)
+        return net.init(key, features(example))
 
     def apply(variables: PyTree, observation: Observation) -> Transformed:
         def orders(outputs: Float[Array, " edges"]) -> Float[Array, " edges"]:

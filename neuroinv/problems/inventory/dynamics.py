@@ -9,6 +9,9 @@ In every period, after the decision (spec: order of events of arXiv 2306.11246's
 4. the pipeline moves on by one period, and an order with lead time L >= 1 is on hand L periods
    after it was placed.
 
+Where costs or lead times jump with the size of an order, an action may say which cell of sizes its
+orders count as (`neuroinv.problems.inventory.order_sizes`); plain orders count as what they are.
+
 Stock in transit pays no holding cost. Orders are taken as they come: keeping what leaves a location
 within its stock on hand is the policy's part (`neuroinv.policies.allocation`).
 """
@@ -28,6 +31,13 @@ from neuroinv.problems.inventory.network import (
     facing_demand,
     incoming,
     outgoing,
+)
+from neuroinv.problems.inventory.order_sizes import (
+    OrderSizes,
+    SizedOrders,
+    by_lead_time,
+    fixed_cost,
+    sized,
 )
 from neuroinv.types import Outcome, Problem
 
@@ -64,6 +74,8 @@ class Parameters(NamedTuple):
     """Demand before the first period, oldest first; zero rows where no history is observed."""
     calendar: Float[Array, "periods_and_one features"]
     """What the calendar says of each period, known beforehand; zero columns where unused."""
+    sizes: OrderSizes | None = None
+    """Where costs or lead times jump with the size of an order; None where nothing does."""
 
 
 class State(NamedTuple):
@@ -103,6 +115,8 @@ class Observation(NamedTuple):
     """Standard deviation of demand per period, likewise."""
     present: Float[Array, " demands"]
     """1 where the customers of a demand node exist, 0 where it only fills up the graph."""
+    sizes: OrderSizes | None = None
+    """Where costs or lead times jump with the size of an order."""
 
 
 class Costs(NamedTuple):
@@ -111,6 +125,8 @@ class Costs(NamedTuple):
     holding: Float[Array, ""]
     underage: Float[Array, ""]
     procurement: Float[Array, ""]
+    fixed: Float[Array, ""]
+    """Of orders placed, whatever their size."""
     revenue: Float[Array, ""]
     """Minus the margin earned: not positive unless customers return more than they buy."""
 
@@ -165,14 +181,31 @@ def inventory_problem(network: Network) -> Problem:
             jnp.where(params.present > 0, scale, ABSENT_SCALE),
             params.present * std,
             params.present,
+            params.sizes,
         )
 
     def step(
-        params: Parameters, state: State, orders: Float[Array, " edges"], noise: Noise
+        params: Parameters,
+        state: State,
+        action: Float[Array, " edges"] | SizedOrders,
+        noise: Noise,
     ) -> tuple[State, Outcome]:
-        orders = orders * (1 - route(into_customers.T, 1 - params.present))  # nobody takes them in
-        by_lead_time = orders[:, None] * jax.nn.one_hot(params.lead_time, bound + 1)
-        arriving = route(into, by_lead_time)
+        taken_in = 1 - route(into_customers.T, 1 - params.present)  # nobody orders where nobody is
+        if params.sizes is None:
+            orders = action * taken_in
+            by_time = orders[:, None] * jax.nn.one_hot(params.lead_time, bound + 1)
+            unit_cost, fixed = params.procurement_cost, jnp.zeros_like(orders[0])
+        else:
+            in_cells = action if isinstance(action, SizedOrders) else sized(params.sizes, action)
+            none = jax.nn.one_hot(jnp.zeros(len(taken_in), jnp.int32), network.order_cells)
+            cells = jnp.where(taken_in[:, None] > 0, in_cells.cells, none)
+            in_cells = SizedOrders(in_cells.quantity * taken_in, cells)
+            orders = in_cells.quantity
+            by_time = by_lead_time(params.sizes, in_cells, bound)
+            extra = jnp.sum(in_cells.cells * params.sizes.procurement_cost, axis=1)
+            unit_cost = params.procurement_cost + extra
+            fixed = fixed_cost(params.sizes, in_cells, network.joint_orders)
+        arriving = route(into, by_time)
         stock = state.on_hand - route(out_of, orders) + arriving[:, 0]
         available = route(facing.T, stock)
         stock = stock - route(facing, noise.demand)
@@ -185,7 +218,8 @@ def inventory_problem(network: Network) -> Problem:
         costs = Costs(
             jnp.sum(params.holding_cost * jnp.maximum(stock, 0.0)),
             underage,
-            jnp.sum(params.procurement_cost * orders),
+            jnp.sum(unit_cost * orders),
+            fixed,
             revenue,
         )
         if network.unmet_demand == "lost":

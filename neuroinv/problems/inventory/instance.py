@@ -34,6 +34,12 @@ from neuroinv.problems.inventory.demand import (
 )
 from neuroinv.problems.inventory.dynamics import Parameters
 from neuroinv.problems.inventory.network import Edge, Network, Node, build_network
+from neuroinv.problems.inventory.order_sizes import (
+    OrderSizes,
+    edge_cells,
+    has_sizes,
+    lead_times_by_size,
+)
 from neuroinv.problems.inventory.scenario import draw_value
 from neuroinv.problems.inventory.tables import (
     Columns,
@@ -70,6 +76,9 @@ def build_instance(config: ProblemConfig) -> Instance:
         first = indices[_members(name, node)[0].name].start
         indices[name] = range(first, first + node.count)
     edges: list[Edge] = []
+    sized_edges: list[int] = []
+    joint_orders: list[tuple[int, ...]] = []
+    order_cells = 0
     for name, edge in config.edges.items():
         for end in ("source", "destination"):
             if getattr(edge, end) not in indices:
@@ -84,15 +93,34 @@ def build_instance(config: ProblemConfig) -> Instance:
                     f"problem.edges.{name}.members names {member}, but '{edge.destination}' has "
                     f"members 0 to {len(receivers) - 1}; remove it or raise the group's count"
                 )
-        if (longest := max(numbers(edge.lead_time))) > config.lead_time_bound:
+        longest = max((*numbers(edge.lead_time), *lead_times_by_size(edge)))
+        if longest > config.lead_time_bound:
             raise InputError(
                 f"problem.edges.{name}.lead_time is {longest:g}, over the bound "
                 f"problem.lead_time_bound={config.lead_time_bound}; raise the bound"
             )
         chosen = receivers if edge.members is None else [receivers[m] for m in edge.members]
-        edges += [Edge(i, j) for i in indices[edge.source] for j in chosen]
+        own = [Edge(i, j) for i in indices[edge.source] for j in chosen]
+        members = tuple(range(len(edges), len(edges) + len(own)))
+        edges += own
+        if edge.order_sizes is not None and nodes[indices[edge.source][0]].kind != "supply":
+            raise InputError(
+                f"problem.edges.{name}.order_sizes is given but '{edge.source}' is no supply node "
+                "and may have to cut an order to its stock; give a fixed_cost, or order_sizes on "
+                "edges from supply"
+            )
+        if has_sizes(edge):
+            sized_edges += members
+            order_cells = max(order_cells, len(edge_cells(name, edge).lower))
+        if edge.joint_fixed_cost:
+            joint_orders.append(members)
     network = build_network(
         tuple(nodes), tuple(edges), config.lead_time_bound, config.unmet_demand, config.objective
+    )
+    network = network._replace(
+        order_cells=order_cells,
+        sized_edges=tuple(sized_edges),
+        joint_orders=tuple(joint_orders),
     )
     return Instance(config, network, _read(config, network))
 
@@ -140,17 +168,25 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
         drawn = [draw(getattr(g, field), g.count, f"nodes.{n}.{field}", whole) for n, g in groups]
         return np.concatenate(drawn, axis=1)
 
-    def of_edges(field: str, whole: bool = False) -> np.ndarray:
-        def size(edge: EdgeConfig) -> int:
-            ships, receives = (
-                config.nodes[end].count if end in config.nodes else 1
-                for end in (edge.source, edge.destination)
-            )
-            return ships * (receives if edge.members is None else len(edge.members))
+    def size(edge: EdgeConfig) -> int:
+        ships, receives = (
+            config.nodes[end].count if end in config.nodes else 1
+            for end in (edge.source, edge.destination)
+        )
+        return ships * (receives if edge.members is None else len(edge.members))
 
+    def of_edges(field: str, whole: bool = False) -> np.ndarray:
         groups = config.edges.items()
         drawn = [draw(getattr(e, field), size(e), f"edges.{n}.{field}", whole) for n, e in groups]
         return np.concatenate(drawn, axis=1)
+
+    lead_time = of_edges("lead_time", whole=True)
+    sizes = None
+    if network.order_cells:
+        members = {name: size(edge) for name, edge in config.edges.items()}
+        fixed_cost = of_edges("fixed_cost")
+        sizes = _order_sizes(config, network.order_cells, members, lead_time, fixed_cost)
+        lead_time = np.asarray(sizes.lead_time).max(axis=2)
 
     customers = sum(node.kind == "demand" for node in network.nodes)
     present = of_nodes("present", ("demand",), whole=True)
@@ -169,12 +205,44 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
         holding_cost=_float32(of_nodes("holding_cost", ("stocking", "demand"))),
         underage_cost=_float32(of_nodes("underage_cost", ("demand",))),
         procurement_cost=_float32(of_edges("procurement_cost")),
-        lead_time=jnp.asarray(of_edges("lead_time", whole=True), jnp.int32),
+        lead_time=jnp.asarray(lead_time, jnp.int32),
         initial_inventory=_float32(np.tile(config.initial_inventory, (scenarios, 1))),
         present=_float32(present),
         demand=demand,
         history=history,
         calendar=calendar,
+        sizes=sizes,
+    )
+
+
+def _order_sizes(
+    config: ProblemConfig,
+    cells: int,
+    members: dict[str, int],
+    lead_time: Float64[np.ndarray, "scenarios edges"],
+    fixed_cost: Float64[np.ndarray, "scenarios edges"],
+) -> OrderSizes:
+    """Cells of all edges, in all scenarios."""
+    shape = (*lead_time.shape, cells)
+    lower, upper = np.full(shape, np.inf), np.full(shape, np.inf)
+    fixed, unit, periods = np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int32)
+    periods += lead_time[..., None].astype(np.int32)
+    first = 0
+    for name, edge in config.edges.items():
+        own = slice(first, first := first + members[name])
+        found = edge_cells(name, edge)
+        used = slice(0, len(found.lower))
+        lower[:, own, used], upper[:, own, used] = found.lower, found.upper
+        fixed[:, own, 1:] = fixed_cost[:, own, None]
+        fixed[:, own, used] += found.values["fixed_cost"]
+        unit[:, own, used] = found.values["procurement_cost"]
+        if "lead_time" in found.values:
+            periods[:, own, used] = found.values["lead_time"]
+    jointly = [edge.joint_fixed_cost for edge in config.edges.values() if edge.joint_fixed_cost]
+    return OrderSizes(
+        *(_float32(values) for values in (lower, upper, fixed, unit)),
+        jnp.asarray(periods),
+        _float32(np.tile(jointly, (len(lead_time), 1))),
     )
 
 

@@ -1,0 +1,161 @@
+"""HPO: hybrid policy optimisation (Alvo, Russo, Kanoria, arXiv 2605.14297).
+
+A regime is drawn and what is done in it is decided for certain. Costs are differentiated through
+the simulator with the regimes as they were drawn, and the score of every regime carries the rest of
+the derivative: directly, and through the state it was drawn in (the cross term). Both parts are in
+the same units, so that their sum is the gradient of expected cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
+
+from neuroinv.algorithms.proximal import Proximal, proximal_updates, rows_of, standardised
+from neuroinv.algorithms.value import learned_value
+from neuroinv.config import HPOConfig
+from neuroinv.gradients import (
+    Periods,
+    cost_to_go,
+    generalised_advantage,
+    mixed,
+    moments_of_others,
+    surrogate,
+)
+from neuroinv.keys import Branch, branch
+from neuroinv.rollout import Sampled, sample
+from neuroinv.types import Algorithm, Policy, Problem, Scenarios, TrainState
+
+REFERENCE_WEIGHT = 5.0  # of the cost beside the score in the paper's public code
+
+
+class Aside(NamedTuple):
+    """What an update needs beside the policy, kept in a train state's `optimizer_state`."""
+
+    optimizer: PyTree
+    regimes_optimizer: PyTree
+    """Of the further epochs, which train the score alone."""
+    value: PyTree
+
+
+def hpo(
+    problem: Problem,
+    policy: Policy,
+    example_observation: PyTree,
+    config: HPOConfig,
+    steps: int,
+    burn_in: int,
+) -> Algorithm:
+    """The algorithm. Costs of the first `burn_in` periods of a rollout are not in the loss, but a
+    decision taken in them answers for the counted costs that follow.
+
+    The metric `train_cost` is that of drawn regimes; the greedy policy takes the likeliest.
+
+    Raises InputError, as it is traced, for a policy whose decision is random in other ways than in
+    its regimes, and for a batch of one scenario where the baseline compares scenarios.
+    """
+    schedule = optax.cosine_decay_schedule(config.learning_rate, steps, config.final_learning_rate)
+    optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule))
+    value = learned_value(config.value_hidden, config.value_learning_rate)
+    again = Proximal(
+        config.epochs - 1, config.minibatches, config.clip_ratio, config.most_divergence
+    )
+
+    def init(key: PRNGKeyArray) -> TrainState:
+        variables = policy.init(branch(key, Branch.POLICY), example_observation)
+        learned: PyTree = ()
+        if config.baseline == "learned_value":
+            learned = value.init(_keys(key, 0)[1], example_observation)
+        further = optimizer.init(variables) if again.epochs else ()
+        aside = Aside(optimizer.init(variables), further, learned)
+        return TrainState(variables, aside, key, jnp.int32(0))
+
+    def advantages(learned: PyTree, sampled: Sampled, to_go: Periods) -> Periods:
+        match config.baseline:
+            case "none":
+                return to_go
+            case "batch_mean":
+                return to_go - moments_of_others(to_go)[0]
+            case "learned_value":
+                expected = value.apply(learned, to_go, sampled.observation)
+                return generalised_advantage(sampled.cost, expected, config.discount, config.trace)
+
+    def update(state: TrainState, batch: Scenarios) -> tuple[TrainState, dict[str, Scalar]]:
+        aside: Aside = state.optimizer_state
+        scenarios, periods = jax.tree.leaves(batch.noise)[0].shape[:2]
+        draws, _, shuffles = _keys(state.key, state.step)
+        keys = jax.random.split(draws, (scenarios, periods))
+        trained_until = periods - config.last_decisions
+        entropy_weight = config.entropy * jnp.maximum(1 - state.step / steps, 0.0)
+
+        def loss(variables: PyTree) -> tuple[Scalar, tuple[Sampled, Periods, Periods]]:
+            decide = mixed(policy, variables, config.cross_term)
+            then = None
+            if config.last_decisions:
+                fixed = jax.lax.stop_gradient(variables)
+                then = mixed(policy, fixed, config.cross_term), config.last_decisions
+            sampled = sample(problem, decide, batch, keys, burn_in, then)
+            to_go = cost_to_go(sampled.cost, config.discount)
+            advantage = advantages(aside.value, sampled, to_go)
+            # A period counts 1 / (counted periods); the spread is that of costs before that.
+            spread = jax.lax.stop_gradient(
+                jnp.std(sampled.cost[:, burn_in:]) * (periods - burn_in) + 1e-8
+            )
+            if config.scales == "consistent":
+                objective = surrogate(sampled, advantage) / spread
+            else:
+                costs = sampled._replace(cost=REFERENCE_WEIGHT * sampled.cost / spread)
+                objective = surrogate(costs, standardised(advantage) / periods)
+            certain = -entropy_weight * jnp.mean(sampled.entropy[:, :trained_until])
+            return jnp.mean(objective) + certain, (sampled, advantage, to_go)
+
+        gradient, (sampled, advantage, to_go) = jax.grad(loss, has_aux=True)(state.variables)
+        change, optimizer_state = optimizer.update(gradient, aside.optimizer)
+        variables = optax.apply_updates(state.variables, change)
+        metrics = {
+            "train_cost": jnp.mean(jnp.sum(sampled.cost, axis=1)),
+            "gradient_norm": optax.tree.norm(gradient),
+            "entropy": jnp.mean(sampled.entropy),
+        }
+        further = aside.regimes_optimizer
+        if again.epochs:
+
+            def score(
+                variables: PyTree, observation: PyTree, drawn: PyTree
+            ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+                decision = policy.apply(variables, observation)
+                return decision.log_prob(drawn), decision.entropy()
+
+            rows = rows_of(sampled, advantage, slice(0, trained_until))
+            variables, further, about = proximal_updates(
+                score, optimizer, variables, further, rows, shuffles, again, entropy_weight
+            )
+            metrics |= about
+        learned = aside.value
+        if config.baseline == "learned_value":
+            learned = jax.lax.fori_loop(
+                0,
+                config.value_updates,
+                lambda _, so_far: value.update(so_far, to_go, sampled.observation),
+                learned,
+            )
+            metrics["value_explains"] = 1 - jnp.var(
+                to_go - value.apply(learned, to_go, sampled.observation)
+            ) / (jnp.var(to_go) + 1e-12)
+        following = Aside(optimizer_state, further, learned)
+        return TrainState(variables, following, state.key, state.step + 1), metrics
+
+    def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
+        return lambda observation: policy.apply(variables, observation).mode()
+
+    return Algorithm(init, update, act)
+
+
+def _keys(key: PRNGKeyArray, step: int | Array) -> PRNGKeyArray:
+    """Of the draws, of the learned value's first variables, and of the further epochs' order."""
+    return jax.random.split(jax.random.fold_in(branch(key, Branch.DECISION), step), 3)

@@ -1,0 +1,108 @@
+"""Further updates from one batch: the score with a clipped ratio (PPO, Schulman et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree, Scalar
+
+from neuroinv.gradients import Periods
+from neuroinv.rollout import Sampled
+
+Score = Callable[[PyTree, PyTree, PyTree], tuple[Float[Array, ""], Float[Array, ""]]]
+"""(trained variables, observation, what was drawn) -> its log probability, and the entropy."""
+
+
+class Proximal(NamedTuple):
+    """How a batch is used again."""
+
+    epochs: int
+    minibatches: int
+    clip_ratio: float
+    most_divergence: float
+
+
+class Rows(NamedTuple):
+    """Decisions of a batch, of all scenarios and periods in one axis."""
+
+    observation: PyTree
+    drawn: PyTree
+    log_prob: Float[Array, " rows"]
+    advantage: Float[Array, " rows"]
+
+
+def rows_of(sampled: Sampled, advantage: Periods, counted: slice = slice(None)) -> Rows:
+    """The decisions of the counted periods, with advantages in standard deviations."""
+    kept = (
+        sampled.observation,
+        sampled.drawn,
+        sampled.log_prob,
+        standardised(advantage[:, counted]),
+    )
+    first = jax.tree.map(lambda leaf: leaf[:, counted], kept[:3])
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), (*first, kept[3]))
+    return Rows(*jax.lax.stop_gradient(flat))
+
+
+def standardised(advantage: Periods) -> Periods:
+    """Less the mean, over the standard deviation of all."""
+    return (advantage - jnp.mean(advantage)) / (jnp.std(advantage) + 1e-8)
+
+
+def proximal_updates(
+    score: Score,
+    optimizer: optax.GradientTransformation,
+    trained: PyTree,
+    optimizer_state: PyTree,
+    rows: Rows,
+    key: PRNGKeyArray,
+    how: Proximal,
+    entropy_weight: Float[Array, ""] | float,
+) -> tuple[PyTree, PyTree, dict[str, Scalar]]:
+    """Trained variables and optimiser state after all epochs, or those in which a policy came as
+    far from the old one as it may. What does not divide into minibatches is left out of an epoch."""
+    count = len(rows.log_prob) // how.minibatches
+
+    def loss(trained: PyTree, part: Rows) -> tuple[Scalar, Scalar]:
+        log_prob, entropy = jax.vmap(score, (None, 0, 0))(trained, part.observation, part.drawn)
+        log_ratio = jnp.clip(log_prob - part.log_prob, -20.0, 20.0)
+        ratio = jnp.exp(log_ratio)
+        clipped = jnp.clip(ratio, 1 - how.clip_ratio, 1 + how.clip_ratio)
+        # Costs are minimised, so the larger of the two is the pessimistic one.
+        worst = jnp.maximum(ratio * part.advantage, clipped * part.advantage)
+        divergence = jnp.mean(ratio - 1 - log_ratio)
+        return jnp.mean(worst) - entropy_weight * jnp.mean(entropy), divergence
+
+    def step(carried: tuple[PyTree, PyTree, Bool[Array, ""]], part: Rows) -> Any:
+        trained, state, over = carried
+        (_, divergence), gradient = jax.value_and_grad(loss, has_aux=True)(trained, part)
+        change, following = optimizer.update(gradient, state)
+        moved = optax.apply_updates(trained, change)
+
+        def unless_over(new: PyTree, old: PyTree) -> PyTree:
+            return jax.tree.map(lambda a, b: jnp.where(over, b, a), new, old)
+
+        following = unless_over(following, state)
+        return (
+            unless_over(moved, trained),
+            following,
+            over | (divergence > how.most_divergence),
+        ), (divergence)
+
+    def epoch(carried: Any, key: PRNGKeyArray) -> Any:
+        order = jax.random.permutation(key, len(rows.log_prob))[: count * how.minibatches]
+        parts = jax.tree.map(
+            lambda leaf: leaf[order].reshape(how.minibatches, count, *leaf.shape[1:]), rows
+        )
+        return jax.lax.scan(step, carried, parts)
+
+    start = (trained, optimizer_state, jnp.bool_(False))
+    (trained, optimizer_state, over), divergence = jax.lax.scan(
+        epoch, start, jax.random.split(key, how.epochs)
+    )
+    metrics = {"divergence": jnp.max(divergence), "stopped_early": over.astype(jnp.float32)}
+    return trained, optimizer_state, metrics

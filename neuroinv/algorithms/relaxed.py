@@ -1,0 +1,93 @@
+"""Relaxed regimes: pathwise gradients through weights instead of a choice (Gumbel-softmax).
+
+A softmax of the logits with Gumbel noise, over a falling temperature, takes the place of the drawn
+regime (Jang et al. 2017; Maddison et al. 2017). The simulator then meets a mixture of regimes that
+no action of the problem is, or, straight through, the chosen one with the mixture's derivative; the
+gradient is biased either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
+
+from neuroinv.config import RelaxedConfig
+from neuroinv.decisions import Categorical
+from neuroinv.keys import Branch, branch
+from neuroinv.rollout import Choice, Decide, sample
+from neuroinv.types import Algorithm, InputError, Policy, Problem, Scenarios, TrainState
+
+
+def relaxed(
+    problem: Problem,
+    policy: Policy,
+    example_observation: PyTree,
+    config: RelaxedConfig,
+    steps: int,
+    burn_in: int,
+) -> Algorithm:
+    """The algorithm. Costs of the first `burn_in` periods of a rollout are not in the loss.
+
+    The metric `train_cost` is that of relaxed regimes; the greedy policy takes the likeliest.
+
+    Raises InputError, as it is traced, for a policy that chooses no regime.
+    """
+    schedule = optax.cosine_decay_schedule(config.learning_rate, steps, config.final_learning_rate)
+    optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule))
+
+    def init(key: PRNGKeyArray) -> TrainState:
+        variables = policy.init(branch(key, Branch.POLICY), example_observation)
+        return TrainState(variables, optimizer.init(variables), key, jnp.int32(0))
+
+    def decisions(variables: PyTree, temperature: Float[Array, ""]) -> Decide:
+        def decide(observation: PyTree, key: PRNGKeyArray) -> Choice:
+            decision = policy.apply(variables, observation)
+            if not isinstance(decision, Categorical):
+                raise InputError(
+                    "algorithm.kind relaxed weighs regimes but this policy's decision is "
+                    f"{type(decision).__name__}, which has none; use policy hybrid, or algorithm "
+                    "hdpo"
+                )
+            logits = decision.logits
+            if config.noise:
+                logits = logits + jax.random.gumbel(key, logits.shape, logits.dtype)
+            weights = jax.nn.softmax(logits / temperature)
+            if config.straight_through:
+                chosen = jax.nn.one_hot(jnp.argmax(logits, axis=-1), logits.shape[-1])
+                weights = chosen + weights - jax.lax.stop_gradient(weights)
+            action = decision.transform(weights, decision.outputs)
+            return Choice(action, (), jnp.zeros(()), decision.entropy())
+
+        return decide
+
+    def update(state: TrainState, batch: Scenarios) -> tuple[TrainState, dict[str, Scalar]]:
+        scenarios, periods = jax.tree.leaves(batch.noise)[0].shape[:2]
+        key = jax.random.fold_in(branch(state.key, Branch.DECISION), state.step)
+        keys = jax.random.split(key, (scenarios, periods))
+        cooled = config.final_temperature / config.temperature
+        temperature = config.temperature * cooled ** (state.step / max(steps - 1, 1))
+
+        def loss(variables: PyTree) -> tuple[Scalar, Scalar]:
+            decide = decisions(variables, temperature)
+            sampled = sample(problem, decide, batch, keys, burn_in)
+            return jnp.mean(jnp.sum(sampled.cost, axis=1)), jnp.mean(sampled.entropy)
+
+        (cost, entropy), gradient = jax.value_and_grad(loss, has_aux=True)(state.variables)
+        change, optimizer_state = optimizer.update(gradient, state.optimizer_state)
+        variables = optax.apply_updates(state.variables, change)
+        metrics = {
+            "train_cost": cost,
+            "gradient_norm": optax.tree.norm(gradient),
+            "entropy": entropy,
+            "temperature": temperature,
+        }
+        return TrainState(variables, optimizer_state, state.key, state.step + 1), metrics
+
+    def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
+        return lambda observation: policy.apply(variables, observation).mode()
+
+    return Algorithm(init, update, act)
