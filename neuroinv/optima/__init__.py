@@ -1,4 +1,4 @@
-"""Exact optima of small inventory systems, to compare learned policies with."""
+"""Exact optima of small inventory systems and switched regulators, to compare policies with."""
 
 from neuroinv.optima.clark_scarf import (
     SerialOptimum,
@@ -67,6 +67,31 @@ from neuroinv.optima.periodic_review import (
     periodic_review_policy,
 )
 from neuroinv.optima.pmf import geometric_pmf, negative_binomial_pmf, poisson_pmf
+from neuroinv.optima.riccati import (
+    ModeSchedule,
+    best_cyclic_schedule,
+    best_fixed_mode,
+    best_schedule_gains,
+    cyclic_schedules,
+    fixed_mode,
+    schedule_cost,
+    stationary_gain,
+)
+from neuroinv.optima.switched_lqr import (
+    cube_second_moment,
+    switched_lqr_matrices,
+    two_state_matrices,
+)
+from neuroinv.optima.switched_system import SwitchedSystem
+from neuroinv.optima.switching import (
+    StageForms,
+    SwitchingGains,
+    best_schedule,
+    least_cost,
+    switching_gains,
+    value_forms,
+)
+from neuroinv.optima.switching_bound import bounding_forms, switching_lower_bound
 from neuroinv.optima.transshipment import TransshipmentBound, transshipment_bound
 
 __all__ = [
@@ -78,10 +103,14 @@ __all__ = [
     "DualSourcingOptimum",
     "DualSourcingPolicy",
     "LevelDemand",
+    "ModeSchedule",
     "PeriodicReviewPolicy",
     "ReorderPolicy",
     "SerialOptimum",
+    "StageForms",
     "StockLevelPolicy",
+    "SwitchedSystem",
+    "SwitchingGains",
     "TransshipmentBound",
     "WarehouseBound",
     "backlogged_cost_discrete",
@@ -93,18 +122,27 @@ __all__ = [
     "best_capped_dual_index",
     "best_capped_reorder_levels",
     "best_constant_order",
+    "best_cyclic_schedule",
     "best_dual_index",
+    "best_fixed_mode",
     "best_reorder_levels",
+    "best_schedule",
+    "best_schedule_gains",
     "best_single_index",
     "best_tailored_base_surge",
+    "bounding_forms",
     "clipped_normal_levels",
+    "cube_second_moment",
+    "cyclic_schedules",
     "dual_balancing_policy",
     "dual_index_order",
     "dual_sourcing_cost",
     "dual_sourcing_optimum",
     "fixed_cost_lost_sales_optimum",
     "fixed_cost_optimum",
+    "fixed_mode",
     "geometric_pmf",
+    "least_cost",
     "lost_sales_optimum",
     "myopic_policy",
     "negative_binomial_pmf",
@@ -115,14 +153,21 @@ __all__ = [
     "policy_cost",
     "reorder_order",
     "reorder_policy_cost",
+    "schedule_cost",
     "serial_cost_discrete",
     "serial_cost_normal",
     "serial_optimum_discrete",
     "serial_optimum_normal",
     "single_index_order",
     "standard_vector_base_stock_policy",
+    "stationary_gain",
+    "switched_lqr_matrices",
+    "switching_gains",
+    "switching_lower_bound",
     "table_order",
     "transshipment_bound",
+    "two_state_matrices",
+    "value_forms",
     "vector_base_stock_order",
     "warehouse_bound",
 ]
