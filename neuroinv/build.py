@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import PyTree
 
 from neuroinv.algorithms.cross_entropy import cross_entropy
@@ -35,7 +36,9 @@ from neuroinv.config import (
     RelaxedConfig,
     ReturnsNewsvendorConfig,
     SplitConfig,
+    SwitchedLQRConfig,
     SymmetryAwareConfig,
+    TrainingConfig,
     TransformedNewsvendorConfig,
     WaterFillingConfig,
 )
@@ -53,18 +56,27 @@ from neuroinv.policies.newsvendor import (
     transformed_newsvendor,
 )
 from neuroinv.policies.stock_levels import base_stock, capped_base_stock
+from neuroinv.policies.switched_lqr import hybrid_regulator
 from neuroinv.policies.symmetry_aware import symmetry_aware
 from neuroinv.policies.water_filling import water_filling
-from neuroinv.problems.inventory.dynamics import Observation, Parameters, inventory_problem
+from neuroinv.problems.inventory.dynamics import Parameters, inventory_problem
 from neuroinv.problems.inventory.instance import (
     Instance,
     Split,
     build_instance,
+    cell_ends,
     draw_parameters,
     series_count,
     series_periods,
 )
-from neuroinv.problems.inventory.network import Network
+from neuroinv.problems.inventory.network import Network, sources
+from neuroinv.problems.inventory.order_sizes import SizedOrders, whole_in_cells
+from neuroinv.problems.switched_lqr import (
+    SwitchedLQR,
+    build_switched_lqr,
+    switched_lqr_problem,
+)
+from neuroinv.problems.switched_lqr import draw_parameters as draw_regulators
 from neuroinv.rollout import draw
 from neuroinv.types import Algorithm, HindsightPolicy, InputError, Policy, Problem, Scenarios
 
@@ -72,7 +84,7 @@ from neuroinv.types import Algorithm, HindsightPolicy, InputError, Policy, Probl
 class ResolvedSplit(NamedTuple):
     """A split whose open ends are settled."""
 
-    params: Parameters
+    params: PyTree
     periods: int
     burn_in: int
 
@@ -81,7 +93,7 @@ class Experiment(NamedTuple):
     """All that a run needs, checked; nothing has been compiled yet."""
 
     config: Config
-    instance: Instance
+    instance: Instance | SwitchedLQR
     problem: Problem
     policy: Policy | HindsightPolicy
     algorithm: Algorithm | None
@@ -90,12 +102,22 @@ class Experiment(NamedTuple):
     dev: ResolvedSplit
     test: ResolvedSplit
 
+    @property
+    def profit(self) -> bool:
+        """Whether costs are negative profits."""
+        return isinstance(self.instance, Instance) and self.instance.network.objective == "profit"
+
 
 def build(config: Config) -> Experiment:
     """The pieces that a config names. Raises InputError for what does not fit together."""
-    instance = build_instance(config.problem)
-    problem = inventory_problem(instance.network)
     training = config.training
+    instance: Instance | SwitchedLQR
+    if isinstance(config.problem, SwitchedLQRConfig):
+        instance = build_switched_lqr(config.problem, _episode(training))
+        problem = switched_lqr_problem(instance)
+    else:
+        instance = build_instance(config.problem)
+        problem = inventory_problem(instance.network)
     train = _resolve(instance, "train", training.train)
     dev = _resolve(instance, "dev", training.dev)
     test = _resolve(instance, "test", training.test)
@@ -103,7 +125,7 @@ def build(config: Config) -> Experiment:
         raise InputError(
             f"training.batch={training.batch} is more than the {count} training scenarios; lower it"
         )
-    policy = build_policy(instance.network, train.params, config.policy)
+    policy = _policy_on(instance, train.params, config.policy)
     algorithm = None
     if isinstance(policy, Policy):
         if not policy.trained:  # one segment, to measure it on the dev scenarios
@@ -114,14 +136,14 @@ def build(config: Config) -> Experiment:
 
         def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
             decide = trained.act(variables)
-            return lambda observation: as_scored(config, instance, decide(observation))
+            return lambda observation: as_scored(instance, decide(observation))
 
         algorithm = trained._replace(act=act)
     return Experiment(config, instance, problem, policy, algorithm, train, dev, test)
 
 
 def build_algorithm(
-    config: Config, problem: Problem, policy: Policy, example: Observation, burn_in: int
+    config: Config, problem: Problem, policy: Policy, example: PyTree, burn_in: int
 ) -> Algorithm:
     """The algorithm that a config names, for a policy on a problem."""
     steps = config.training.steps
@@ -178,9 +200,35 @@ def build_policy(
             return just_in_time(network, config.path)
 
 
-def as_scored(config: Config, instance: Instance, orders: PyTree) -> PyTree:
-    """Orders as they count on dev and test scenarios: in whole units where the problem says so."""
-    return whole_units(instance.network, orders) if config.problem.whole_units else orders
+def _policy_on(
+    instance: Instance | SwitchedLQR, train: PyTree, config: PolicyConfig
+) -> Policy | HindsightPolicy:
+    if isinstance(instance, Instance):
+        return build_policy(instance.network, train, config)
+    if isinstance(config, HybridConfig):
+        return hybrid_regulator(instance, config)
+    raise InputError(
+        f"policy.kind is '{config.kind}', which decides in inventory networks only, but the "
+        "problem is a switched_lqr; use policy=hybrid"
+    )
+
+
+def as_scored(instance: Instance | SwitchedLQR, action: PyTree) -> PyTree:
+    """Actions as they count on dev and test scenarios: orders in whole units where the problem says
+    so, and at what they really are, whatever size they were decided to be."""
+    if not isinstance(instance, Instance):
+        return action
+    whole = instance.config.whole_units
+    if isinstance(action, SizedOrders):
+        if not whole:
+            return action.quantity
+        from_supply = whole_in_cells(*cell_ends(instance), action)
+        return jnp.where(
+            sources(instance.network) < 0,
+            from_supply,
+            whole_units(instance.network, action.quantity),
+        )
+    return whole_units(instance.network, action) if whole else action
 
 
 def dev_scenarios(experiment: Experiment) -> Scenarios:
@@ -189,13 +237,34 @@ def dev_scenarios(experiment: Experiment) -> Scenarios:
     return draw(experiment.problem, experiment.dev.params, key, experiment.dev.periods)
 
 
-def _example_observation(problem: Problem, params: Parameters) -> Observation:
+def _episode(training: TrainingConfig) -> int:
+    """How long an episode lasts, where a policy reads what is left of it."""
+    periods = {training.train.periods, training.dev.periods, training.test.periods}
+    (length, *others) = periods
+    if others or length is None:
+        raise InputError(
+            "training.train.periods, training.dev.periods and training.test.periods are "
+            f"{training.train.periods}, {training.dev.periods} and {training.test.periods}, but an "
+            "episode of a switched_lqr has one length; give all three the same number"
+        )
+    return length
+
+
+def _instead_of_a_table(instance: Instance | SwitchedLQR) -> str:
+    if isinstance(instance, Instance):
+        return f"demand is {instance.config.demand.distribution}"
+    return "this problem reads none"
+
+
+def _example_observation(problem: Problem, params: PyTree) -> PyTree:
     first = jax.tree.map(lambda leaf: leaf[0], params)
     return problem.observe(first, problem.init(first, jax.random.key(0)))
 
 
-def _resolve(instance: Instance, name: Split, split: SplitConfig) -> ResolvedSplit:
-    recorded, available = series_count(instance), series_periods(instance, name)
+def _resolve(instance: Instance | SwitchedLQR, name: Split, split: SplitConfig) -> ResolvedSplit:
+    recorded = available = None
+    if isinstance(instance, Instance):
+        recorded, available = series_count(instance), series_periods(instance, name)
     scenarios, periods = split.scenarios, split.periods
     field = f"training.{name}"
     if recorded is None or available is None:
@@ -203,7 +272,7 @@ def _resolve(instance: Instance, name: Split, split: SplitConfig) -> ResolvedSpl
             missing = "scenarios" if scenarios is None else "periods"
             raise InputError(
                 f"{field}.{missing} is null, which stands for all there is in a sales table; "
-                f"give a number, because demand is {instance.config.demand.distribution}"
+                f"give a number, because {_instead_of_a_table(instance)}"
             )
     else:
         scenarios = recorded if scenarios is None else scenarios
@@ -223,4 +292,8 @@ def _resolve(instance: Instance, name: Split, split: SplitConfig) -> ResolvedSpl
             f"{field}.burn_in is {split.burn_in}, which leaves none of {periods} periods to count; "
             "lower it"
         )
-    return ResolvedSplit(draw_parameters(instance, name, scenarios), periods, split.burn_in)
+    if isinstance(instance, Instance):
+        params: PyTree = draw_parameters(instance, name, scenarios)
+    else:
+        params = draw_regulators(instance, scenarios)
+    return ResolvedSplit(params, periods, split.burn_in)

@@ -111,11 +111,16 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
 
 def _data_digest(config: Config) -> str | None:
     """Digest of the sales table, where there is one: a run belongs to its contents."""
-    demand = config.problem.demand
-    if not isinstance(demand, SeriesDemand) or not Path(demand.path).is_file():
+    path = _sales_table(config)
+    if path is None or not path.is_file():
         return None
-    with Path(demand.path).open("rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sales_table(config: Config) -> Path | None:
+    demand = getattr(config.problem, "demand", None)
+    return Path(demand.path) if isinstance(demand, SeriesDemand) else None
 
 
 def evaluate(path: Path, overrides: Overrides = dict) -> Table:
@@ -232,7 +237,7 @@ def _optimise(
     step = int(np.max(np.asarray(state.train.step)))
     run.forget_metrics_after(step)
     run.write_facts(compile_seconds=programs.compile_seconds, resumed_from=step)
-    sign = -1 if experiment.instance.network.objective == "profit" else 1
+    sign = -1 if experiment.profit else 1
     bound = next((r.exact for r in known if r.is_bound and r.exact), None)
     seconds_before = run.facts["train_seconds"] + programs.initialise_seconds
     began = saved = time.perf_counter()
@@ -268,8 +273,7 @@ def _score(
     compared: list[Row],
 ) -> Table:
     """The final table: references and the run's policy, all on the same test paths."""
-    config, network = experiment.config, experiment.instance.network
-    profit = network.objective == "profit"
+    config, profit = experiment.config, experiment.profit
     sign = -1.0 if profit else 1.0
     rows = []
     for reference in known:
@@ -320,9 +324,9 @@ def test_costs(experiment: Experiment, act: Act, hindsight: bool) -> PerScenario
     config, test = experiment.config, experiment.test
 
     def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
-        return as_scored(config, experiment.instance, act(observation, noise, period))
+        return as_scored(experiment.instance, act(observation, noise, period))
 
-    recorded = isinstance(config.problem.demand, SeriesDemand)
+    recorded = _sales_table(config) is not None
     block = test.periods if recorded else min(BLOCK, test.periods)
     key = branch(jax.random.key(config.problem.seed), Branch.TEST)
     costs = streamed_average_costs(

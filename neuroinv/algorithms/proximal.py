@@ -64,7 +64,7 @@ def proximal_updates(
     entropy_weight: Float[Array, ""] | float,
 ) -> tuple[PyTree, PyTree, dict[str, Scalar]]:
     """Trained variables and optimiser state after all epochs, or those in which a policy came as
-    far from the old one as it may. What does not divide into minibatches is left out of an epoch."""
+    far from the old one as it may. What does not divide into minibatches sits an epoch out."""
     count = len(rows.log_prob) // how.minibatches
 
     def loss(trained: PyTree, part: Rows) -> tuple[Scalar, Scalar]:

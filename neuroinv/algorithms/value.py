@@ -1,4 +1,4 @@
-"""The learned value: the cost to go that is to be expected, by a network that reads observations."""
+"""The learned value: the cost to go that is expected, by a network that reads observations."""
 
 from __future__ import annotations
 

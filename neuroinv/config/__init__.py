@@ -50,6 +50,7 @@ from neuroinv.config.problem import (
     StepsConfig,
 )
 from neuroinv.config.schema import (
+    AnyProblem,
     Config,
     digest,
     nearest,
@@ -57,6 +58,7 @@ from neuroinv.config.schema import (
     schemas,
     to_mapping,
 )
+from neuroinv.config.switched_lqr import SwitchedLQRConfig
 from neuroinv.config.training import (
     LoggerConfig,
     SplitConfig,
@@ -71,6 +73,7 @@ from neuroinv.config.values import (
 __all__ = [
     "Activation",
     "AlgorithmConfig",
+    "AnyProblem",
     "BaseStockConfig",
     "CappedBaseStockConfig",
     "Config",
@@ -106,6 +109,7 @@ __all__ = [
     "SeriesDemand",
     "SplitConfig",
     "StepsConfig",
+    "SwitchedLQRConfig",
     "SymmetryAwareConfig",
     "TableColumns",
     "TrainingConfig",

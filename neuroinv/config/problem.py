@@ -142,6 +142,8 @@ class ProblemConfig:
     these multiples of mean demand."""
     whole_units: bool = False
     """Orders are rounded to whole units on dev and test scenarios; training stays continuous."""
+    kind: Literal["inventory"] = "inventory"
+    """Which kind of problem."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Root of the instance, dev and test branches of the key tree."""
 

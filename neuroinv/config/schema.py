@@ -9,23 +9,45 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, get_args, get_type_hints
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from neuroinv.config import algorithm, demand, policy, problem, training, values
+from neuroinv.config import (
+    algorithm,
+    demand,
+    policy,
+    problem,
+    switched_lqr,
+    training,
+    values,
+)
 from neuroinv.config.algorithm import AlgorithmConfig
 from neuroinv.config.policy import PolicyConfig
 from neuroinv.config.problem import ProblemConfig
+from neuroinv.config.switched_lqr import SwitchedLQRConfig
 from neuroinv.config.training import LoggerConfig, TrainingConfig
 from neuroinv.config.values import SCHEMA
 from neuroinv.types import InputError
+
+
+def kind(problem: Any) -> str:
+    """Which kind of problem a value describes; one that does not say is an inventory network."""
+    if isinstance(problem, Mapping):
+        return problem.get("kind", "inventory")
+    return getattr(problem, "kind", "inventory")
+
+
+AnyProblem = Annotated[
+    Annotated[ProblemConfig, Tag("inventory")] | Annotated[SwitchedLQRConfig, Tag("switched_lqr")],
+    Discriminator(kind),
+]
 
 
 @dataclass(frozen=True, config=SCHEMA)
 class Config:
     """Everything that defines a run."""
 
-    problem: ProblemConfig
+    problem: AnyProblem
     """What is to be optimised."""
     policy: PolicyConfig
     """What decides."""
@@ -77,7 +99,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def schemas() -> dict[str, Any]:
     """Every dataclass of the schema, by name."""
-    parts = (values, demand, problem, policy, algorithm, training)
+    parts = (values, demand, problem, switched_lqr, policy, algorithm, training)
     return {"Config": Config} | {
         name: item
         for part in parts
@@ -116,7 +138,7 @@ def _sentence(error: ValidationError) -> str:
             tag = first["ctx"]["discriminator"].strip("'")
             return f"{field}.{tag} is missing; give it a value"
         case "union_tag_invalid":
-            tag = first["ctx"]["discriminator"].strip("'")
+            tag = first["ctx"]["discriminator"].strip("'()")
             expected = first["ctx"]["expected_tags"].replace("'", "")
             return f"{field}.{tag} is '{first['ctx']['tag']}'; choose from {expected}"
         case _:

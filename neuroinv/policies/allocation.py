@@ -13,7 +13,6 @@ from jaxtyping import Array, Float
 
 from neuroinv.problems.inventory.dynamics import route
 from neuroinv.problems.inventory.network import Network, locations, outgoing, sources
-from neuroinv.problems.inventory.order_sizes import SizedOrders
 
 Orders = Float[Array, " edges"]
 OnHand = Float[Array, " locations"]
@@ -55,12 +54,8 @@ def softmax(
     return jnp.sum(jnp.where(leaving > 0, shipped, 0.0), axis=0)
 
 
-def whole_units(network: Network, orders: Orders | SizedOrders) -> Orders | SizedOrders:
-    """Orders in whole units: to the nearest (half to even) from supply, down from a location. What
-    an order counts as stays as it was decided."""
-    if isinstance(orders, SizedOrders):
-        quantity = whole_units(network, orders.quantity)
-        return orders._replace(quantity=quantity)
+def whole_units(network: Network, orders: Orders) -> Orders:
+    """Orders in whole units: to the nearest (half to even) from supply, down from a location."""
     return jnp.where(sources(network) >= 0, jnp.floor(orders), jnp.round(orders))
 
 

@@ -18,6 +18,7 @@ from neuroinv.problems.inventory.network import Network, incoming
 from neuroinv.problems.inventory.order_sizes import SizedOrders
 from neuroinv.types import InputError
 
+BELOW = 1 - 1e-6  # times the upper end of a size: the largest order that is still of that size
 NEVER = -1e9  # logit of a regime out of reach; an infinite one would make its entropy undefined
 
 
@@ -79,6 +80,7 @@ def order_regimes(
                 lambda of_regime: wanted_orders(network, observation, of_regime, orders), 1, 1
             )(raw)
             candidates = jnp.clip(wanted, lower, upper)
+        candidates = jnp.minimum(candidates, jnp.maximum(upper * BELOW, lower))
         quantity = jnp.sum(cells * candidates, axis=1)
         return SizedOrders(allocation.proportional(network, quantity, observation.on_hand), cells)
 

@@ -215,6 +215,13 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
     )
 
 
+def cell_ends(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper ends of the cells of every edge's order, the same in all scenarios."""
+    sizes = draw_parameters(instance, "test", 1).sizes
+    assert sizes is not None
+    return np.asarray(sizes.lower[0]), np.asarray(sizes.upper[0])
+
+
 def _order_sizes(
     config: ProblemConfig,
     cells: int,

@@ -79,6 +79,22 @@ def by_lead_time(
     return orders.quantity[:, None] * jnp.sum(orders.cells[..., None] * arrives, axis=1)
 
 
+def whole_in_cells(
+    lower: Float[np.ndarray, "edges cells"],
+    upper: Float[np.ndarray, "edges cells"],
+    orders: SizedOrders,
+) -> Float[Array, " edges"]:
+    """The nearest whole units that lie in the cells orders were decided for; a cell does not hold
+    its upper end, but for the last."""
+    is_last = np.concatenate([np.isinf(lower[:, 1:]), np.ones((len(lower), 1), bool)], axis=1)
+    least, most = np.ceil(lower), np.where(is_last, np.floor(upper), np.ceil(upper) - 1)
+    least, most = np.where(np.isinf(lower), 0.0, least), np.where(np.isinf(lower), 0.0, most)
+    most = np.where(upper == lower, upper, most)
+    chosen = orders.cells > 0.5
+    low, high = (jnp.sum(jnp.where(chosen, ends, 0.0), axis=-1) for ends in (least, most))
+    return jnp.clip(jnp.round(orders.quantity), low, high)
+
+
 def has_sizes(edge: EdgeConfig) -> bool:
     """Whether any cost or lead time of an edge jumps with the size of its order."""
     own = max(numbers(edge.fixed_cost)) > 0 or edge.joint_fixed_cost > 0

@@ -1,0 +1,43 @@
+"""Schema of the switched linear-quadratic regulator."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from neuroinv.config.values import SCHEMA, Count
+
+
+@dataclass(frozen=True, config=SCHEMA)
+class SwitchedLQRConfig:
+    """A linear system with quadratic costs that may switch between modes in every period."""
+
+    kind: Literal["switched_lqr"]
+    """Which kind of problem."""
+    name: str
+    """A short name, used in the name of the run directory."""
+    instance: Literal["random", "two_states"] = "random"
+    """random draws the dynamics, and gives every mode a group of coordinates to move well;
+    two_states is the textbook example of Zhang, Hu and Abate (2012)."""
+    dimension: Count = 10
+    """Coordinates of the state, each with a control of its own (random instance)."""
+    modes: Count = 2
+    """Modes to choose from (random instance)."""
+    instability: float = 1.10
+    """What a coordinate by itself is multiplied by in a period (random instance)."""
+    coupling: float = 0.05
+    """Largest share of a coordinate that is added to another one (random instance)."""
+    high: float = 1.0
+    """What a unit of control adds to a coordinate of the mode's group (random instance)."""
+    low: float = 0.15
+    """What it adds to the others (random instance)."""
+    control_cost: Annotated[float, Field(gt=0)] = 0.1
+    """Per squared unit of control (random instance)."""
+    initial_bound: Annotated[float, Field(gt=0)] = 10.0
+    """First states are uniform between plus and minus this, over the root of the dimension."""
+    matrices_seed: Annotated[int, Field(ge=0)] = 0
+    """Of the drawn dynamics."""
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """Root of the dev and test branches of the key tree."""

@@ -1,0 +1,108 @@
+"""Classical policies for orders with a fixed cost, alone or shared by several items.
+
+Each reads the inventory position of the items (one edge from supply to each) and is given its
+levels; they are found exactly or by search in `neuroinv.references.fixed_costs`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, PyTree
+
+from neuroinv.decisions import Deterministic
+from neuroinv.policies.positions import inventory_position
+from neuroinv.problems.inventory.dynamics import Observation, route
+from neuroinv.problems.inventory.network import Network, incoming
+from neuroinv.types import HindsightPolicy, Policy
+
+AtEdges = Float[Array, " edges"]
+
+
+class ReorderLevels(NamedTuple):
+    """An item whose position is at or below its reorder level is ordered up to the other, in orders
+    of at most its cap."""
+
+    reorder_level: AtEdges
+    order_up_to_level: AtEdges
+    cap: AtEdges
+
+
+class PeriodicReview(NamedTuple):
+    """In every so many periods all items are ordered up to their levels."""
+
+    review_periods: Int[Array, ""]
+    order_up_to_level: AtEdges
+
+
+class JointQuantity(NamedTuple):
+    """All items are ordered up to their levels as soon as together they lack so many units."""
+
+    quantity: Float[Array, ""]
+    order_up_to_level: AtEdges
+
+
+class CanOrder(NamedTuple):
+    """An item at or below its must-order level brings about an order, which every item at or below
+    its can-order level joins, up to its order-up-to level (Balintfy 1964)."""
+
+    must_order_level: AtEdges
+    can_order_level: AtEdges
+    order_up_to_level: AtEdges
+
+
+def reorder(network: Network) -> Policy:
+    """(s, S) and (s, S, q) for every item by itself."""
+
+    def apply(levels: ReorderLevels, observation: Observation) -> Deterministic:
+        position = _positions(network, observation)
+        missing = jnp.minimum(levels.order_up_to_level - position, levels.cap)
+        return Deterministic(jnp.where(position <= levels.reorder_level, missing, 0.0))
+
+    return _given(apply)
+
+
+def periodic_review(network: Network) -> HindsightPolicy:
+    """(R, S). It reads which period it is, and nothing of the future."""
+
+    def apply(
+        levels: PeriodicReview, observation: Observation, noise: PyTree, period: Int[Array, ""]
+    ) -> Deterministic:
+        del noise
+        missing = jnp.maximum(levels.order_up_to_level - _positions(network, observation), 0.0)
+        return Deterministic(jnp.where(period % levels.review_periods == 0, missing, 0.0))
+
+    return HindsightPolicy(lambda key, example: (), apply)
+
+
+def joint_quantity(network: Network) -> Policy:
+    """(Q, S)."""
+
+    def apply(levels: JointQuantity, observation: Observation) -> Deterministic:
+        missing = jnp.maximum(levels.order_up_to_level - _positions(network, observation), 0.0)
+        return Deterministic(jnp.where(jnp.sum(missing) >= levels.quantity, missing, 0.0))
+
+    return _given(apply)
+
+
+def can_order(network: Network) -> Policy:
+    """(s, c, S)."""
+
+    def apply(levels: CanOrder, observation: Observation) -> Deterministic:
+        position = _positions(network, observation)
+        triggered = jnp.any(position <= levels.must_order_level)
+        joins = triggered & (position <= levels.can_order_level)
+        missing = jnp.maximum(levels.order_up_to_level - position, 0.0)
+        return Deterministic(jnp.where(joins, missing, 0.0))
+
+    return _given(apply)
+
+
+def _given(apply) -> Policy:
+    return Policy(lambda key, example: (), apply, trained=False)
+
+
+def _positions(network: Network, observation: Observation) -> AtEdges:
+    return route(np.asarray(incoming(network).T), inventory_position(observation))

@@ -1,0 +1,94 @@
+"""Policies for the switched linear-quadratic regulator: towers, and what dynamic programs give."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float64, Int, PRNGKeyArray, PyTree
+
+from neuroinv.config import HybridConfig
+from neuroinv.decisions import Categorical, Deterministic
+from neuroinv.policies.hybrid import Towers
+from neuroinv.problems.switched_lqr import Control, Observation, SwitchedLQR
+from neuroinv.types import Policy
+
+
+class LinearTowers(nn.Module):
+    """Towers with a linear control for every mode beside them, which is optimal in one mode."""
+
+    config: HybridConfig
+    modes: int
+    controls: int
+
+    @nn.compact
+    def __call__(
+        self, position: Float[Array, " dimension"], remaining: Float[Array, ""]
+    ) -> tuple[Float[Array, "1 modes"], Float[Array, "1 modes controls"]]:
+        """Logits of the modes, and a control in each."""
+        scale = jnp.sqrt(jnp.mean(position**2) + 1e-6)
+        # A mode is worth a difference of quadratic forms, whatever the size of the state.
+        direction = position / scale
+        features = jnp.concatenate([direction, direction**2, remaining[None]])
+        logits, outputs = Towers(self.config, 1, self.modes, self.controls)(features)
+        near_zero = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
+        shape = (self.modes, self.controls, len(position))
+        gains = self.param("gains", near_zero, shape)
+        return logits, jnp.einsum("muz,z->mu", gains, position)[None] + scale * outputs
+
+
+def hybrid_regulator(instance: SwitchedLQR, config: HybridConfig) -> Policy:
+    """A net that chooses the mode and one that controls in each; it reads the state and how much of
+    the episode is left."""
+    modes, _, controls = instance.system.actuation.shape
+    net = LinearTowers(config, modes, controls)
+
+    def init(key: PRNGKeyArray, example: Observation) -> PyTree:
+        return net.init(key, example.position, example.remaining)
+
+    def transform(
+        weights: Float[Array, "1 modes"], outputs: Float[Array, "1 modes controls"]
+    ) -> Control:
+        return Control(weights[0], weights[0] @ outputs[0])
+
+    def apply(variables: PyTree, observation: Observation) -> Categorical:
+        logits, outputs = net.apply(variables, observation.position, observation.remaining)
+        return Categorical(jnp.asarray(logits), jnp.asarray(outputs), transform)
+
+    return Policy(init, apply)
+
+
+class Forms(NamedTuple):
+    """For every period some quadratic forms of the cost to go, each with its mode and gain."""
+
+    forms: Float[Array, "periods forms dimension dimension"]
+    modes: Int[Array, "periods forms"]
+    gains: Float[Array, "periods forms controls dimension"]
+
+
+def least_form(
+    instance: SwitchedLQR,
+    forms: Float64[np.ndarray, "periods forms dimension dimension"],
+    modes: Int[np.ndarray, "periods forms"],
+    gains: Float64[np.ndarray, "periods forms controls dimension"],
+) -> Policy:
+    """The mode and the control -K z of the form that is least at the state. One form for every
+    period is a schedule fixed in advance; all forms of a dynamic program are the optimum."""
+    count = len(instance.system.dynamics)
+    given = Forms(
+        jnp.asarray(forms, jnp.float32), jnp.asarray(modes), jnp.asarray(gains, jnp.float32)
+    )
+
+    def apply(variables: Forms, observation: Observation) -> Deterministic:
+        elapsed = (1 - observation.remaining) * instance.periods
+        period = jnp.int32(jnp.round(elapsed))
+        position = observation.position
+        costs = jnp.einsum("z,fzy,y->f", position, variables.forms[period], position)
+        least = jnp.argmin(costs)
+        mode = jax.nn.one_hot(variables.modes[period, least], count)
+        return Deterministic(Control(mode, -variables.gains[period, least] @ position))
+
+    return Policy(lambda key, example: given, apply, trained=False)

@@ -1,0 +1,199 @@
+"""Orders with a fixed cost: the exact optimum of one item, and the classical policies of several
+that share one, at their best.
+
+Levels of policies for which no exact answer is known are searched on simulated paths of their own,
+which are neither those of training nor those of the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.optimize
+import scipy.stats
+from jaxtyping import Array, Float64, PyTree
+
+from neuroinv import optima
+from neuroinv.keys import Branch, branch
+from neuroinv.policies.reorder import (
+    CanOrder,
+    JointQuantity,
+    PeriodicReview,
+    ReorderLevels,
+    can_order,
+    joint_quantity,
+    periodic_review,
+    reorder,
+)
+from neuroinv.problems.inventory.demand import Discrete
+from neuroinv.problems.inventory.dynamics import Parameters, inventory_problem
+from neuroinv.problems.inventory.instance import Instance, draw_parameters
+from neuroinv.problems.inventory.network import locations, sources
+from neuroinv.references.fixed import fixed_parameters
+from neuroinv.references.one_store import as_one_store
+from neuroinv.references.reference import Reference
+from neuroinv.rollout import average_costs, draw, greedy, total
+from neuroinv.types import HindsightPolicy, Policy
+
+SEARCH_SCENARIOS, SEARCH_PERIODS, SEARCH_BURN_IN = 128, 300, 50
+LONGEST_LOST_LEAD_TIME = 2  # periods; under lost sales the states multiply with each one more
+COVERS = np.arange(0.5, 8.5, 0.5)  # periods of demand that an order is to last beyond protection
+
+
+def fixed_cost_references(instance: Instance) -> tuple[Reference, ...]:
+    """The optimum of one item; the best (R, S), (Q, S) and can-order policy of several. Nothing
+    where costs jump at other sizes than zero, or where items do not come straight from supply."""
+    network, config = instance.network, instance.config
+    direct = len(locations(network)) == len(network.edges) and (sources(network) < 0).all()
+    plain = all(edge.order_sizes is None for edge in config.edges.values())
+    params = fixed_parameters(instance)
+    if not direct or not plain or params is None or config.objective != "cost":
+        return ()
+    if len(network.edges) == 1:
+        return _one_item(instance)
+    if config.unmet_demand == "lost" or not (params.holding_cost > 0).all():
+        return ()
+    return _several_items(instance, params)
+
+
+def _one_item(instance: Instance) -> tuple[Reference, ...]:
+    store = as_one_store(instance.config)
+    if store is None or not isinstance(store.demand, np.ndarray):
+        return ()
+    (edge,) = instance.config.edges.values()
+    fixed = float(np.max(edge.fixed_cost)) + edge.joint_fixed_cost
+    system = (store.demand, store.lead_time, store.holding_cost, store.underage_cost, fixed)
+    policy = reorder(instance.network)
+
+    def levels(reorder_level: float, up_to: float, cap: float | None) -> ReorderLevels:
+        most = np.inf if cap is None else cap
+        values = (reorder_level, up_to, most)
+        return ReorderLevels(*(jnp.full(1, value, jnp.float32) for value in values))
+
+    if instance.config.unmet_demand == "backlogged":
+        best = optima.fixed_cost_optimum(*system)
+        detail = f"(s, S)=({best.reorder_level}, {best.order_up_to_level})"
+        variables = levels(best.reorder_level, best.order_up_to_level, None)
+        return (Reference("optimum", detail, best.cost, policy, variables, True),)
+    if store.lead_time > LONGEST_LOST_LEAD_TIME:
+        return ()
+    optimum = optima.fixed_cost_lost_sales_optimum(*system)
+    capped = optima.best_capped_reorder_levels(*system)
+    at = (capped.reorder_level, capped.order_up_to_level, capped.cap)
+    return (
+        Reference("optimum", "dynamic program", optimum.cost, None, {}, True),
+        Reference("best (s, S, q)", f"{at}", capped.cost, policy, levels(*at), False),
+    )
+
+
+def _several_items(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
+    network = instance.network
+    cost_of = _simulated_cost(instance)
+    mean, std = (np.asarray(x, np.float64) for x in (params.demand.mean, params.demand.std))
+    holding = np.asarray(params.holding_cost, np.float64)
+    underage = np.asarray(params.underage_cost, np.float64)
+    safety = scipy.stats.norm.ppf(underage / (underage + holding))
+    lead_time = np.asarray(params.lead_time, np.float64)
+
+    def level(cover: float) -> Array:
+        """Stock that lasts for the lead time, this period and `cover` more, in whole units."""
+        periods = lead_time + 1 + max(cover, -lead_time.min() - 0.5)
+        exact = mean * periods + safety * std * np.sqrt(periods)
+        return jnp.asarray(np.round(exact), jnp.float32)
+
+    def joint(point: np.ndarray) -> JointQuantity:
+        cover, last = point
+        return JointQuantity(jnp.float32(last * mean.sum()), level(cover))
+
+    def opportune(point: np.ndarray) -> CanOrder:
+        must, can, up_to = np.cumsum([point[0], *np.abs(point[1:])])
+        return CanOrder(level(must), level(can), level(up_to))
+
+    of_joint, of_can = joint_quantity(network), can_order(network)
+    starts = [np.asarray([cover, cover]) for cover in COVERS]
+    best_joint = joint(_search(lambda point: cost_of(of_joint, joint(point)), starts))
+    starts = [np.asarray([0.0, cover / 2, cover / 2]) for cover in COVERS]
+    best_can = opportune(_search(lambda point: cost_of(of_can, opportune(point)), starts))
+    return (
+        _reviewed(instance, params, cost_of, level),
+        Reference(
+            "best (Q, S)", f"Q={float(best_joint.quantity):.0f}", None, of_joint, best_joint, False
+        ),
+        Reference("best can-order", "(s, c, S) of every item", None, of_can, best_can, False),
+    )
+
+
+def _reviewed(
+    instance: Instance,
+    params: Parameters,
+    cost_of: Callable[[Policy | HindsightPolicy, PyTree], float],
+    level: Callable[[float], Array],
+) -> Reference:
+    """The best (R, S): exact for demand in whole units that shares one fixed cost and lead time."""
+    policy = periodic_review(instance.network)
+    sizes, demand = params.sizes, params.demand
+    assert sizes is not None
+    lead_times = set(np.asarray(params.lead_time).tolist())
+    if isinstance(demand, Discrete) and len(lead_times) == 1 and not sizes.fixed_cost.any():
+        best = optima.periodic_review_optimum(
+            [_probabilities(row) for row in np.asarray(demand.cumulative, np.float64)],
+            lead_times.pop(),
+            np.asarray(params.holding_cost, np.float64),
+            np.asarray(params.underage_cost, np.float64),
+            float(np.sum(sizes.joint_fixed_cost)),
+        )
+        variables = PeriodicReview(
+            jnp.int32(best.review_periods), jnp.asarray(best.levels, jnp.float32)
+        )
+        return Reference(
+            "best (R, S)", f"R={best.review_periods}", best.cost, policy, variables, False
+        )
+    tried = [
+        PeriodicReview(jnp.int32(review), level(cover))
+        for review in range(1, int(COVERS[-1]) + 1)
+        for cover in COVERS
+        if cover <= review
+    ]
+    costs = [cost_of(policy, variables) for variables in tried]
+    variables = tried[int(np.argmin(costs))]
+    return Reference(
+        "best (R, S)", f"R={int(variables.review_periods)}", None, policy, variables, False
+    )
+
+
+def _probabilities(cumulative: Float64[np.ndarray, " support"]) -> Float64[np.ndarray, " support"]:
+    found = np.diff(np.clip(cumulative, 0.0, 1.0), prepend=0.0)
+    return found / found.sum()
+
+
+def _simulated_cost(instance: Instance) -> Callable[[Policy | HindsightPolicy, PyTree], float]:
+    """Average cost of a policy on the search's paths; each policy is compiled once."""
+    problem = inventory_problem(instance.network)
+    params = draw_parameters(instance, "dev", SEARCH_SCENARIOS)
+    key = jax.random.fold_in(branch(jax.random.key(instance.config.seed), Branch.DEV), 1)
+    scenarios = draw(problem, params, key, SEARCH_PERIODS)
+    compiled: dict[int, Callable[[PyTree], Array]] = {}
+
+    def cost_of(policy: Policy | HindsightPolicy, variables: PyTree) -> float:
+        if id(policy) not in compiled:
+
+            def cost(variables: PyTree) -> Array:
+                act = greedy(policy, variables)
+                return jnp.mean(total(average_costs(problem, act, scenarios, SEARCH_BURN_IN)))
+
+            compiled[id(policy)] = jax.jit(cost)
+        return float(compiled[id(policy)](variables))
+
+    return cost_of
+
+
+def _search(cost_of: Callable[[np.ndarray], float], starts: list[np.ndarray]) -> np.ndarray:
+    """The best point that Nelder and Mead find from the best of the starts."""
+    start = min(starts, key=cost_of)
+    found = scipy.optimize.minimize(
+        cost_of, start, method="Nelder-Mead", options={"maxfev": 80, "xatol": 0.02, "fatol": 1e-3}
+    )
+    return found.x
