@@ -168,24 +168,18 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
         drawn = [draw(getattr(g, field), g.count, f"nodes.{n}.{field}", whole) for n, g in groups]
         return np.concatenate(drawn, axis=1)
 
-    def size(edge: EdgeConfig) -> int:
-        ships, receives = (
-            config.nodes[end].count if end in config.nodes else 1
-            for end in (edge.source, edge.destination)
-        )
-        return ships * (receives if edge.members is None else len(edge.members))
-
     def of_edges(field: str, whole: bool = False) -> np.ndarray:
         groups = config.edges.items()
-        drawn = [draw(getattr(e, field), size(e), f"edges.{n}.{field}", whole) for n, e in groups]
+        drawn = [
+            draw(getattr(e, field), _edge_count(config, e), f"edges.{n}.{field}", whole)
+            for n, e in groups
+        ]
         return np.concatenate(drawn, axis=1)
 
     lead_time = of_edges("lead_time", whole=True)
     sizes = None
     if network.order_cells:
-        members = {name: size(edge) for name, edge in config.edges.items()}
-        fixed_cost = of_edges("fixed_cost")
-        sizes = _order_sizes(config, network.order_cells, members, lead_time, fixed_cost)
+        sizes = _order_sizes(instance, lead_time, of_edges("fixed_cost"))
         lead_time = np.asarray(sizes.lead_time).max(axis=2)
 
     customers = sum(node.kind == "demand" for node in network.nodes)
@@ -215,41 +209,58 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
     )
 
 
-def cell_ends(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper ends of the cells of every edge's order, the same in all scenarios."""
-    sizes = draw_parameters(instance, "test", 1).sizes
-    assert sizes is not None
-    return np.asarray(sizes.lower[0]), np.asarray(sizes.upper[0])
+def cell_ends(
+    instance: Instance,
+) -> tuple[Float64[np.ndarray, "edges cells"], Float64[np.ndarray, "edges cells"]]:
+    """Lower and upper ends of the cells of every edge's order, the same in all scenarios; those out
+    of reach are infinite."""
+    shape = (len(instance.network.edges), instance.network.order_cells)
+    lower, upper = np.full(shape, np.inf), np.full(shape, np.inf)
+    first = 0
+    for name, edge in instance.config.edges.items():
+        own = slice(first, first := first + _edge_count(instance.config, edge))
+        found = edge_cells(name, edge)
+        lower[own, : len(found.lower)], upper[own, : len(found.upper)] = found.lower, found.upper
+    return lower, upper
+
+
+def _edge_count(config: ProblemConfig, edge: EdgeConfig) -> int:
+    """How many edges a group of them stands for."""
+    ships, receives = (
+        config.nodes[end].count if end in config.nodes else 1
+        for end in (edge.source, edge.destination)
+    )
+    return ships * (receives if edge.members is None else len(edge.members))
 
 
 def _order_sizes(
-    config: ProblemConfig,
-    cells: int,
-    members: dict[str, int],
+    instance: Instance,
     lead_time: Float64[np.ndarray, "scenarios edges"],
     fixed_cost: Float64[np.ndarray, "scenarios edges"],
 ) -> OrderSizes:
     """Cells of all edges, in all scenarios."""
-    shape = (*lead_time.shape, cells)
-    lower, upper = np.full(shape, np.inf), np.full(shape, np.inf)
-    fixed, unit, periods = np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int32)
-    periods += lead_time[..., None].astype(np.int32)
+    config, scenarios = instance.config, len(lead_time)
+    lower, upper = cell_ends(instance)
+    shape = (scenarios, *lower.shape)
+    fixed, unit = np.zeros(shape), np.zeros(shape)
+    periods = np.broadcast_to(lead_time[..., None], shape).astype(np.int32)
+    fixed[..., 1:] = fixed_cost[..., None]
     first = 0
     for name, edge in config.edges.items():
-        own = slice(first, first := first + members[name])
-        found = edge_cells(name, edge)
-        used = slice(0, len(found.lower))
-        lower[:, own, used], upper[:, own, used] = found.lower, found.upper
-        fixed[:, own, 1:] = fixed_cost[:, own, None]
-        fixed[:, own, used] += found.values["fixed_cost"]
-        unit[:, own, used] = found.values["procurement_cost"]
-        if "lead_time" in found.values:
-            periods[:, own, used] = found.values["lead_time"]
+        own = slice(first, first := first + _edge_count(config, edge))
+        values = edge_cells(name, edge).values
+        used = slice(0, len(values["fixed_cost"]))
+        fixed[:, own, used] += values["fixed_cost"]
+        unit[:, own, used] = values["procurement_cost"]
+        if "lead_time" in values:
+            periods[:, own, used] = values["lead_time"]
     jointly = [edge.joint_fixed_cost for edge in config.edges.values() if edge.joint_fixed_cost]
     return OrderSizes(
-        *(_float32(values) for values in (lower, upper, fixed, unit)),
+        *(_float32(np.broadcast_to(ends, shape)) for ends in (lower, upper)),
+        _float32(fixed),
+        _float32(unit),
         jnp.asarray(periods),
-        _float32(np.tile(jointly, (len(lead_time), 1))),
+        _float32(np.tile(jointly, (scenarios, 1))),
     )
 
 
