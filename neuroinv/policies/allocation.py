@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from neuroinv.problems.inventory.dynamics import route
 from neuroinv.problems.inventory.network import Network, locations, outgoing, sources
+from neuroinv.problems.inventory.routing import route
 
 Orders = Float[Array, " edges"]
 OnHand = Float[Array, " locations"]

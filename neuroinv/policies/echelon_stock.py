@@ -22,7 +22,7 @@ from neuroinv.decisions import Deterministic
 from neuroinv.policies.allocation import proportional
 from neuroinv.policies.positions import echelon_position, location_scale
 from neuroinv.policies.stock_levels import check_one_supplier_each
-from neuroinv.problems.inventory.dynamics import Observation, route
+from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import (
     Network,
     echelons,
@@ -30,6 +30,7 @@ from neuroinv.problems.inventory.network import (
     locations,
     outgoing,
 )
+from neuroinv.problems.inventory.routing import route
 from neuroinv.types import InputError, Policy
 
 Variables = dict[str, Float[Array, " locations"]]

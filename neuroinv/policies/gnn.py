@@ -7,8 +7,8 @@ says what it wants (`neuroinv.policies.wanted_orders`). What demand does to a st
 is among the features of its node: an edge to the customers would decide nothing.
 
 No weight depends on the number of nodes or edges, nor on their order: the same variables serve any
-graph. The graph travels as a jraph.GraphsTuple; sums along it are dense products, because a scatter
-costs more than the product it saves on graphs of this size.
+graph. The graph travels as a jraph.GraphsTuple; sums along it are those of
+`neuroinv.problems.inventory.routing`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from neuroinv.policies import allocation
 from neuroinv.policies.mlp import ACTIVATIONS, MOST_RATIO
 from neuroinv.policies.positions import location_scale, present_locations, safety_cover
 from neuroinv.policies.wanted_orders import wanted_orders
-from neuroinv.problems.inventory.dynamics import Observation, route
+from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import (
     Network,
     facing_demand,
@@ -37,6 +37,7 @@ from neuroinv.problems.inventory.network import (
     outgoing,
     sources,
 )
+from neuroinv.problems.inventory.routing import route
 from neuroinv.problems.inventory.seasons import year_waves
 from neuroinv.types import Policy
 
@@ -46,8 +47,8 @@ KINDS = ("supply", "stocking", "demand")
 class Perceptron(nn.Module):
     """A perceptron on several inputs joined, each spread along the graph first.
 
-    Its first layer acts on each input before it is spread, which gives the same numbers as the
-    joined input would and multiplies once per node instead of once per edge.
+    Its first layer acts on each input before or after it is spread, which gives the same numbers as
+    the joined input would: whichever has fewer rows to multiply. The first input has the bias.
     """
 
     widths: tuple[int, ...]
@@ -59,14 +60,26 @@ class Perceptron(nn.Module):
         """Outputs [to, last width] of pairs (values, incidence [to, from] or None for as it is)."""
         total: Array | float = 0.0
         for index, (values, incidence) in enumerate(inputs):
-            part = nn.Dense(self.widths[0], use_bias=index == 0)(values)
-            total = total + (part if incidence is None else route(incidence, part))
+            layer = nn.Dense(self.widths[0], use_bias=index == 0)
+            total = total + (
+                layer(values) if incidence is None else spread(layer, incidence, values)
+            )
         for index, width in enumerate(self.widths[1:], start=2):
             last = index == len(self.widths)
             initializer = self.last_initializer if last else nn.initializers.lecun_normal()
             activated = ACTIVATIONS[self.activation](jnp.asarray(total))
             total = nn.Dense(width, kernel_init=initializer)(activated)
         return jnp.asarray(total)
+
+
+def spread(layer: nn.Module, incidence: np.ndarray, values: Array) -> Float[Array, "to features"]:
+    """`incidence @ layer(values)`. Empty rows and columns, as of nodes that send nothing, are left
+    out, and the layer acts on what is sent or on what is received, whichever has fewer rows."""
+    to, used = incidence.any(axis=1), incidence.any(axis=0)
+    core = incidence[np.ix_(to, used)]
+    values = route(np.eye(len(used), dtype=np.float32)[used], values)
+    few = layer(route(core, values)) if len(core) < len(values) else route(core, layer(values))
+    return route(np.eye(len(to), dtype=np.float32)[:, to], few)
 
 
 class MessagePassing(nn.Module):

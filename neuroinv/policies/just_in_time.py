@@ -25,13 +25,14 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from neuroinv.decisions import Deterministic
 from neuroinv.policies.allocation import proportional
-from neuroinv.problems.inventory.dynamics import Noise, Observation, route
+from neuroinv.problems.inventory.dynamics import Noise, Observation
 from neuroinv.problems.inventory.network import (
     Network,
     demand_locations,
     incoming,
     sources,
 )
+from neuroinv.problems.inventory.routing import route
 from neuroinv.types import HindsightPolicy
 
 Preference = Literal["cheapest", "fastest"]

@@ -30,8 +30,9 @@ from neuroinv.forecasting.training import periods_with_outcome, recorded_sales, 
 from neuroinv.policies.mlp import MLP
 from neuroinv.policies.positions import inventory_position
 from neuroinv.policies.stock_levels import check_one_supplier_each
-from neuroinv.problems.inventory.dynamics import Observation, Parameters, route
+from neuroinv.problems.inventory.dynamics import Observation, Parameters
 from neuroinv.problems.inventory.network import Network, incoming
+from neuroinv.problems.inventory.routing import route
 from neuroinv.types import InputError, Policy
 
 Demands = Float[Array, " demands"]

@@ -13,9 +13,10 @@ from neuroinv.discontinuities import within
 from neuroinv.policies import allocation
 from neuroinv.policies.positions import location_scale
 from neuroinv.policies.wanted_orders import ONE, wanted_orders
-from neuroinv.problems.inventory.dynamics import Observation, route
+from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import Network, incoming
 from neuroinv.problems.inventory.order_sizes import SizedOrders
+from neuroinv.problems.inventory.routing import route
 from neuroinv.types import InputError
 
 BELOW = 1 - 1e-6  # times the upper end of a size: the largest order that is still of that size

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from neuroinv.problems.inventory.dynamics import Observation, route
+from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import (
     Network,
     echelons,
@@ -14,6 +14,7 @@ from neuroinv.problems.inventory.network import (
     outgoing,
     served,
 )
+from neuroinv.problems.inventory.routing import route
 
 AtLocations = Float[Array, " locations"]
 

@@ -14,8 +14,9 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from neuroinv.decisions import Deterministic
 from neuroinv.policies.positions import inventory_position
-from neuroinv.problems.inventory.dynamics import Observation, route
+from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import Network, incoming
+from neuroinv.problems.inventory.routing import route
 from neuroinv.types import HindsightPolicy, Policy
 
 AtEdges = Float[Array, " edges"]

@@ -15,13 +15,14 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from neuroinv.decisions import Deterministic
 from neuroinv.policies.allocation import proportional
 from neuroinv.policies.positions import inventory_position, location_scale
-from neuroinv.problems.inventory.dynamics import Observation, route
+from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import (
     Network,
     destinations,
     incoming,
     locations,
 )
+from neuroinv.problems.inventory.routing import route
 from neuroinv.types import InputError, Policy
 
 Variables = dict[str, Float[Array, " locations"]]

@@ -24,8 +24,9 @@ from neuroinv.policies import allocation
 from neuroinv.policies.gnn import Perceptron, graph_of
 from neuroinv.policies.positions import location_scale
 from neuroinv.policies.wanted_orders import wanted_orders
-from neuroinv.problems.inventory.dynamics import Observation, route
+from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import Network, locations
+from neuroinv.problems.inventory.routing import route
 from neuroinv.types import Policy
 
 

@@ -9,8 +9,9 @@ from jaxtyping import Array, Float
 
 from neuroinv.config import Orders
 from neuroinv.policies.positions import location_scale, safety_cover
-from neuroinv.problems.inventory.dynamics import Observation, route
+from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import Network, destinations, incoming
+from neuroinv.problems.inventory.routing import route
 
 ONE = float(np.log(np.expm1(1.0)))  # softplus(ONE) = 1: an untrained net orders typical demand
 FIRST_COVER = 1.0  # periods of demand that an untrained net holds beyond those it must last for
@@ -51,5 +52,8 @@ def _share(network: Network, outputs: Float[Array, " edges"]) -> Float[Array, " 
     ends = destinations(network)
     if len(set(ends.tolist())) == len(ends):
         return 1.0
-    of_same_end = jnp.where(ends[:, None] == ends, outputs[None, :], -jnp.inf)
-    return jnp.diagonal(jax.nn.softmax(of_same_end, axis=1))
+    into = incoming(network)
+    # Where a destination's outputs are all moved by their largest, none overflows.
+    largest = jnp.max(jnp.where(into > 0, outputs, -jnp.inf), axis=1)
+    weights = jnp.exp(outputs - route(into.T, jax.lax.stop_gradient(largest)))
+    return weights / route(into.T, route(into, weights))

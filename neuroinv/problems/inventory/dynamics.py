@@ -22,8 +22,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Float32, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from neuroinv.problems.inventory.demand import Demand
 from neuroinv.problems.inventory.network import (
@@ -39,19 +38,8 @@ from neuroinv.problems.inventory.order_sizes import (
     fixed_cost,
     sized,
 )
+from neuroinv.problems.inventory.routing import route
 from neuroinv.types import Outcome, Problem
-
-
-def route(incidence: Float32[np.ndarray, "to from"], values: Float[Array, "from *more"]) -> Array:
-    """`incidence @ values`: sums, spreads or picks quantities along the graph.
-
-    A small dense product keeps the scenario axis where it is, which a gather or scatter would move;
-    full precision, because accelerators would otherwise round stock to 10 bits.
-    """
-    if incidence.shape[0] == incidence.shape[1] and (incidence == np.eye(len(incidence))).all():
-        return values
-    return jnp.matmul(incidence, values, precision=jax.lax.Precision.HIGHEST)
-
 
 ABSENT_SCALE = 1e-6  # units; what is wanted in its multiples is nothing, and it can be divided by
 
