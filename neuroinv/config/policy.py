@@ -63,6 +63,7 @@ Feature = Literal[
 Activation = Literal["relu", "tanh", "elu", "silu"]
 Orders = Literal["quantity", "up_to"]
 Choice = Literal["joint", "per_edge"]
+Start = Literal["economic", "none"]
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -114,6 +115,8 @@ class HybridConfig:
     orders: Orders = "up_to"
     """quantity reads an order off the net; up_to reads a level off it, and orders what lifts the
     echelon's inventory position to that level."""
+    start: Start = "economic"
+    """economic starts from orders of the economic order quantity; none from orders at random."""
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -142,6 +145,12 @@ class GNNConfig:
     echelon's inventory position to that level."""
     allocation: Literal["proportional", "softmax"] = "proportional"
     """How stock of a location is shared when more is wanted than there is."""
+    choice: Choice = "joint"
+    """Where costs jump with the size of an order: joint chooses one regime for all such edges;
+    per_edge one for each."""
+    start: Start = "economic"
+    """Where costs jump: economic starts from orders of the economic order quantity; none from
+    orders at random."""
 
 
 @dataclass(frozen=True, config=SCHEMA)

@@ -23,9 +23,10 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from neuroinv.config import Feature, GNNConfig
-from neuroinv.decisions import Transformed
+from neuroinv.decisions import Categorical, Transformed
 from neuroinv.policies import allocation
 from neuroinv.policies.mlp import ACTIVATIONS, MOST_RATIO
+from neuroinv.policies.order_regimes import order_regimes
 from neuroinv.policies.positions import location_scale, present_locations, safety_cover
 from neuroinv.policies.wanted_orders import wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation
@@ -75,23 +76,24 @@ class Perceptron(nn.Module):
 def spread(layer: nn.Module, incidence: np.ndarray, values: Array) -> Float[Array, "to features"]:
     """`incidence @ layer(values)`. Empty rows and columns, as of nodes that send nothing, are left
     out, and the layer acts on what is sent or on what is received, whichever has fewer rows."""
-    to, used = incidence.any(axis=1), incidence.any(axis=0)
+    to, used = (np.asarray(incidence.any(axis=axis)) for axis in (1, 0))
     core = incidence[np.ix_(to, used)]
-    values = route(np.eye(len(used), dtype=np.float32)[used], values)
+    values = route(np.eye(used.size, dtype=np.float32)[used], values)
     few = layer(route(core, values)) if len(core) < len(values) else route(core, layer(values))
-    return route(np.eye(len(to), dtype=np.float32)[:, to], few)
+    return route(np.eye(to.size, dtype=np.float32)[:, to], few)
 
 
 class MessagePassing(nn.Module):
-    """Embeds nodes and edges, updates them for some rounds, and reads a number off every edge."""
+    """Embeds nodes and edges, updates them for some rounds, and reads numbers off every edge."""
 
     config: GNNConfig
+    outputs: int
 
     @nn.compact
     def __call__(
         self, graph: jraph.GraphsTuple, present: Float[Array, " edges"]
-    ) -> Float[Array, " edges"]:
-        """One output per edge of one graph; edges that are not `present` say nothing to nodes."""
+    ) -> Float[Array, "edges outputs"]:
+        """Outputs of every edge of one graph; edges that are not `present` say nothing to nodes."""
         config = self.config
         ends = np.arange(graph.nodes.shape[0])
         sent = (np.asarray(graph.senders)[:, None] == ends).astype(np.float32)
@@ -118,8 +120,8 @@ class MessagePassing(nn.Module):
             )
             edges = edges + update_edges((edges, None), (nodes, sent), (nodes, received))
         near_zero = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
-        read = Perceptron((*config.hidden, 1), config.activation, near_zero, name="read")
-        return read((edges, None))[:, 0]
+        widths = (*config.hidden, self.outputs)
+        return Perceptron(widths, config.activation, near_zero, name="read")((edges, None))
 
 
 def loops(network: Network) -> tuple[int, ...]:
@@ -204,8 +206,14 @@ def graph_of(
 
 
 def gnn(network: Network, config: GNNConfig) -> Policy:
-    """The policy; its orders are feasible by construction (see `neuroinv.policies.allocation`)."""
-    net = MessagePassing(config)
+    """The policy; its orders are feasible by construction (see `neuroinv.policies.allocation`).
+
+    Where costs jump with the size of an order, every edge also has a logit and an output for each
+    regime; a joint choice is made by the mean of the edges' logits.
+    """
+    regimes = network.order_cells
+    net = MessagePassing(config, 2 * regimes if regimes else 1)
+    sized = np.asarray(network.sized_edges, np.int32)
     keeps = np.asarray(loops(network), np.int32)
     place_loops = (keeps[None, :] == np.arange(len(locations(network)))[:, None]).astype(np.float32)
 
@@ -213,8 +221,16 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
         graph = graph_of(network, example, config.observes)
         return net.init(key, graph, present_edges(network, example))
 
-    def apply(variables: PyTree, observation: Observation) -> Transformed:
+    def apply(variables: PyTree, observation: Observation) -> Transformed | Categorical:
         graph = graph_of(network, observation, config.observes)
+        read = jnp.asarray(net.apply(variables, graph, present_edges(network, observation)))
+        if regimes:
+            logits, outputs = jnp.split(read[: len(network.edges)], 2, axis=1)
+            if config.choice == "joint":
+                logits, outputs = jnp.mean(logits[sized], axis=0)[None], outputs.T[None]
+            else:
+                outputs = outputs[..., None]
+            return order_regimes(network, observation, logits, outputs, config.orders, config.start)
         at_locations = location_scale(network, observation)
 
         def orders(outputs: Float[Array, " edges_and_loops"]) -> Float[Array, " edges"]:
@@ -230,7 +246,6 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
             )
             return allocation.proportional(network, wanted, observation.on_hand, kept)
 
-        outputs = net.apply(variables, graph, present_edges(network, observation))
-        return Transformed(jnp.asarray(outputs), orders)
+        return Transformed(read[:, 0], orders)
 
     return Policy(init, apply)

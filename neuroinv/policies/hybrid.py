@@ -79,6 +79,6 @@ def hybrid(network: Network, config: HybridConfig) -> Policy:
 
     def apply(variables: PyTree, observation: Observation) -> Categorical:
         logits, raw = net.apply(variables, features(observation))
-        return order_regimes(network, observation, logits, raw, config.orders)
+        return order_regimes(network, observation, logits, raw, config.orders, config.start)
 
     return Policy(init, apply)

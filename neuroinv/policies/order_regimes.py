@@ -7,19 +7,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from neuroinv.config import Orders
+from neuroinv.config import Orders, Start
 from neuroinv.decisions import Categorical
 from neuroinv.discontinuities import within
 from neuroinv.policies import allocation
-from neuroinv.policies.positions import location_scale
-from neuroinv.policies.wanted_orders import ONE, wanted_orders
+from neuroinv.policies.positions import location_scale, safety_cover
+from neuroinv.policies.wanted_orders import FIRST_COVER, ONE, wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation
-from neuroinv.problems.inventory.network import Network, incoming
+from neuroinv.problems.inventory.network import Network, facing_demand, incoming
 from neuroinv.problems.inventory.order_sizes import SizedOrders
 from neuroinv.problems.inventory.routing import route
 from neuroinv.types import InputError
 
 BELOW = 1 - 1e-6  # times the upper end of a size: the largest order that is still of that size
+SHARPNESS = 3.0  # of an untrained trigger, per period of demand
+LEAST_COST = 1e-6  # per unit and period
 NEVER = -1e9  # logit of a regime out of reach; an infinite one would make its entropy undefined
 
 
@@ -46,6 +48,7 @@ def order_regimes(
     logits: Float[Array, "choices regimes"],
     outputs: Float[Array, "choices regimes outputs"],
     orders: Orders,
+    start: Start,
 ) -> Categorical:
     """The decision on every edge's regime and, in each, on how much to order.
 
@@ -53,6 +56,11 @@ def order_regimes(
     edge; with a choice for each edge it has one. Orders within a regime are read off the outputs as
     `neuroinv.policies.wanted_orders` does, cut to the regime's ends; with `quantity` a regime that
     has two ends is covered by a sigmoid between them. Orders are feasible by construction.
+
+    Where learning is to start from `economic` orders, `logits` and `outputs` are what is added to a
+    trigger and to levels that make an order last as long as the economic order quantity does. An
+    order every four periods and one every five, each with levels to match, are both better than
+    anything between, so which of them a net learns is decided by where it starts.
     """
     sizes = observation.sizes
     assert sizes is not None
@@ -66,6 +74,10 @@ def order_regimes(
     else:
         possible = within_reach & (is_sized | (regimes == 1))
     scale = route(incoming(network).T, location_scale(network, observation))
+    if start == "economic":
+        covers, triggers = economic_start(network, observation, jointly)
+        logits = logits + jnp.where(regimes == 0, 0.0, triggers[:, None])
+        outputs = outputs + (covers[None, None, :] if jointly else covers[:, None, None])
 
     def transform(
         weights: Float[Array, "choices regimes"], outputs: Float[Array, "choices regimes outputs"]
@@ -86,3 +98,33 @@ def order_regimes(
         return SizedOrders(allocation.proportional(network, quantity, observation.on_hand), cells)
 
     return Categorical(jnp.where(possible, logits, NEVER), outputs, transform)
+
+
+def economic_start(
+    network: Network, observation: Observation, jointly: bool
+) -> tuple[Float[Array, " edges"], Float[Array, " choices"]]:
+    """Periods of demand to add to each edge's level, and the logit of ordering at all, such that an
+    order lasts as long as the economic order quantity with backlogs (Harris 1913): the root of
+    2 K / (sum of h b / (h + b) times demand per period), for orders that share K."""
+    sizes = observation.sizes
+    assert sizes is not None
+    at_destination = incoming(network).T
+    scale = route(at_destination, location_scale(network, observation))
+    holding = jnp.maximum(route(at_destination, observation.holding_cost), LEAST_COST)
+    underage = route(at_destination, route(facing_demand(network), observation.underage_cost))
+    share = jnp.where(underage > 0, underage / (underage + holding), 1.0)
+    jump = sizes.fixed_cost[:, 1]
+    of_joint = jnp.zeros_like(jump)
+    for index, edges in enumerate(network.joint_orders):
+        of_joint = of_joint.at[jnp.asarray(edges)].add(sizes.joint_fixed_cost[index] / len(edges))
+    cost, rate = jump + of_joint, holding * share * scale
+    is_sized = jnp.asarray(np.isin(np.arange(len(network.edges)), network.sized_edges), jnp.float32)
+    if jointly:
+        cost, rate = jnp.sum(cost * is_sized), jnp.sum(rate * is_sized)
+    periods = jnp.maximum(jnp.sqrt(2 * cost / jnp.maximum(rate, LEAST_COST)), 1.0)
+    level = is_sized * (periods * share - FIRST_COVER)
+    short_of = FIRST_COVER + level - route(at_destination, safety_cover(network, observation))
+    if jointly:
+        short_of = jnp.sum(is_sized * short_of, keepdims=True) / jnp.sum(is_sized)
+    # Orders are placed at the first whole period that goes beyond, half a period late on average.
+    return level, SHARPNESS * (short_of - (periods - 0.5))
