@@ -189,7 +189,7 @@ def _lost_sales(instance: Instance, store: OneStore) -> tuple[Reference, ...]:
         best = optima.lost_sales_optimum(*system)
         level = optima.best_base_stock(*system)
         capped = optima.best_capped_base_stock(*system)
-    except ValueError:  # demand so large that the states do not fit in memory
+    except (ValueError, RuntimeError):  # too many states for memory, or demand too rare to converge
         return ()
     network = instance.network
     assert capped.cap is not None
