@@ -106,7 +106,7 @@ def build(config: Config) -> Experiment:
 
         def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
             decide = trained.act(variables)
-            return lambda observation: as_scored(config, instance, decide(observation))
+            return lambda seen: as_scored(config, instance, seen, decide(seen))
 
         algorithm = trained._replace(act=act)
     return Experiment(config, instance, problem, policy, algorithm, train, dev, test)
@@ -162,9 +162,11 @@ def build_policy(
             return just_in_time(network, config.path)
 
 
-def as_scored(config: Config, instance: Instance, orders: PyTree) -> PyTree:
+def as_scored(config: Config, instance: Instance, seen: Observation, orders: PyTree) -> PyTree:
     """Orders as they count on dev and test scenarios: in whole units where the problem says so."""
-    return whole_units(instance.network, orders) if config.problem.whole_units else orders
+    if not config.problem.whole_units:
+        return orders
+    return whole_units(instance.network, orders, seen.on_hand)
 
 
 def dev_scenarios(experiment: Experiment) -> Scenarios:

@@ -320,7 +320,8 @@ def test_costs(experiment: Experiment, act: Act, hindsight: bool) -> PerScenario
     config, test = experiment.config, experiment.test
 
     def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
-        return as_scored(config, experiment.instance, act(observation, noise, period))
+        orders = act(observation, noise, period)
+        return as_scored(config, experiment.instance, observation, orders)
 
     recorded = isinstance(config.problem.demand, SeriesDemand)
     block = test.periods if recorded else min(BLOCK, test.periods)

@@ -116,8 +116,8 @@ def exact_store_costs(
     observation = example_observation(instance)
 
     def ordered(variables: PyTree, state: jax.Array) -> jax.Array:
-        decision = policy.apply(variables, _seen(observation, state))
-        return whole_units(instance.network, decision.mode())[0]
+        seen = _seen(observation, state)
+        return whole_units(instance.network, policy.apply(variables, seen).mode(), seen.on_hand)[0]
 
     compiled = jax.jit(jax.vmap(ordered, (None, 0)))
 
