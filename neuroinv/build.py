@@ -32,6 +32,7 @@ from neuroinv.config import (
     TransformedNewsvendorConfig,
     WaterFillingConfig,
 )
+from neuroinv.gradients import check_others
 from neuroinv.keys import Branch, branch
 from neuroinv.policies.allocation import whole_units
 from neuroinv.policies.echelon_stock import echelon_stock
@@ -103,6 +104,8 @@ def build(config: Config) -> Experiment:
             config = dataclasses.replace(config, training=training)
         example = _example_observation(problem, dev.params)
         trained = build_algorithm(config, problem, policy, example, train.burn_in)
+        # Traced, not run: what does not fit is refused before any optimum is computed.
+        jax.eval_shape(trained.init, jax.random.key(0))
 
         def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
             decide = trained.act(variables)
@@ -121,6 +124,8 @@ def build_algorithm(
         case HDPOConfig():
             return hdpo(problem, policy, example, config.algorithm, steps, burn_in)
         case ReinforceConfig():
+            if config.algorithm.baseline != "none":
+                check_others(config.training.batch)
             return reinforce(problem, policy, example, config.algorithm, steps, burn_in)
         case CrossEntropyConfig():
             if hasattr(config.policy, "forecaster"):
