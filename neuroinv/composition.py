@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    ConfigTypeError,
+    OmegaConfBaseException,
+)
 
 from neuroinv.config import nearest, schemas
 from neuroinv.types import InputError
@@ -71,7 +76,12 @@ def override(mapping: Mapping[str, Any], overrides: list[str]) -> dict[str, Any]
                 raise InputError(
                     f"'{one.input_line}' cannot be evaluated; give KEY=VALUE with one value"
                 )
-            OmegaConf.update(config, one.key_or_group, one.value())
+            value = one.value()
+            # Keys go into what has keys; a list takes the place of a range, and a range of a list.
+            merge = isinstance(value, dict) and OmegaConf.is_dict(
+                OmegaConf.select(config, one.key_or_group)
+            )
+            OmegaConf.update(config, one.key_or_group, value, merge=merge)
         return plain(config)
 
     return in_one_sentence(overridden)
@@ -126,6 +136,19 @@ def _sentence(error: BaseException) -> str:
     if absent:
         group, name = absent.group(1), absent.group(2)
         return f"{group} is '{name}', which there is not; {nearest(name, choices(group))}"
+    clash = re.fullmatch(r"Error merging override \+*([\w.]+)=(.*)", message)
+    cause = error.__cause__
+    if clash and isinstance(cause, ConfigTypeError) and cause.full_key == clash.group(1):
+        key, value = clash.groups()
+        kept, given = (
+            ("a list", "keys") if OmegaConf.is_list(cause.parent_node) else ("keys", "a list")
+        )
+        if kept == "keys" and "low" in cause.parent_node:
+            kept = "a range"
+        return (
+            f"{key} is {kept} in this choice, where {given} cannot be merged in; remove it first, "
+            f"with '~{key}' '+{key}={value}'"
+        )
     group = re.search(r"Could not override '(\w+)'", message)
     if group:
         return f"{group.group(1)} is not a key of the config; {nearest(group.group(1), GROUPS)}"

@@ -63,6 +63,16 @@ MISTAKES = {
     ("train", "algorithm=reinforce", "policy=base_stock"): "Deterministic, which has none; use po",
     ("train", "algorithm=reinforce", "training.batch=1"): "batch is 1 but .*; raise it to 2 or m",
     ("train", "policy.observes=[past_demand]"): "of which this problem shows nothing; add inv",
+    (
+        "train",
+        "problem=one_warehouse_lost",
+        "problem.demand.mean=[1,2,3]",
+    ): r"is a range in this .* with '~problem\.demand\.mean' '\+problem\.demand\.mean=\[1,2,3\]'",
+    (
+        "train",
+        "problem=serial_3",
+        "problem.demand={distribution: poisson, mean: 5}",
+    ): r"std is not a key of problem\.demand where that is poisson; .* ~problem\.demand\.std",
     ("train", "results=/dev/null"): "results is /dev/null, where no run can be kept .*; name a",
     ("evaluate", "nowhere"): "nowhere is no run directory",
     ("bench", "one_shop"): "'one_shop' is not a case",

@@ -2,13 +2,15 @@
 
 import copy
 import functools
+import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 from small_runs import small_config
 
-from neuroinv.composition import override
-from neuroinv.config import to_mapping
+from neuroinv.composition import compose, override
+from neuroinv.config import parse, to_mapping
 from neuroinv.types import InputError
 
 
@@ -25,6 +27,7 @@ def kept():
         ("policy.hidden=[3,4]", [3, 4]),
         ("results='a folder'", "a folder"),
         ("problem.nodes.store.holding_cost={low: 1, high: 2}", {"low": 1, "high": 2}),
+        ("policy.hidden={low: 1, high: 2}", {"low": 1, "high": 2}),
     ],
 )
 def test_a_value_is_replaced_and_no_other(kept, given, value):
@@ -67,3 +70,30 @@ def test_what_is_no_override_is_one_sentence(kept, given, words):
     with pytest.raises(InputError, match=words) as refusal:
         override(kept, [given])
     assert "\n" not in str(refusal.value)
+
+
+CLASHES = {
+    ("problem=one_warehouse_lost", "problem.demand.mean=[4,5,6,4,5]"): "mean is a range in this",
+    ("problem=one_warehouse_lost", "problem.edges.to_store.lead_time=[2,3,2,3,2]"): "is a range in",
+    (
+        "problem=many_warehouses_10_2",
+        "problem.edges.from_warehouse_1.lead_time={low: 1, high: 2}",
+    ): ("lead_time is a list in this choice"),
+    ("problem=serial_3", "problem.demand={distribution: poisson, mean: 5}"): (
+        "demand.std is not a key of problem.demand where that is poisson"
+    ),
+}
+
+
+@pytest.mark.parametrize("given", CLASHES)
+def test_what_cannot_be_merged_names_a_remedy_that_works(given):
+    """The remedy of the sentence, as a shell would read it."""
+    with pytest.raises(InputError, match=CLASHES[given]) as refusal:
+        parse(compose(list(given)))
+    remedy = shlex.split(str(refusal.value).partition("with ")[2])
+    kept = given[:1] if any(one.startswith("+") for one in remedy) else given
+    config = parse(compose([*kept, *remedy]))
+    key, value = given[1].split("=", 1)
+    found = functools.reduce(dict.__getitem__, key.split("."), to_mapping(config))
+    wanted = yaml.safe_load(value)
+    assert found == wanted or found.items() >= wanted.items()

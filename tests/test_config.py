@@ -173,6 +173,38 @@ def test_nodes_and_edges_may_be_called_what_a_choice_is(name):
         assert refusal({f"{path}.{name}": value}).split()[0] == f"{path}.{name}.{at}"
 
 
+def test_a_key_of_another_choice_is_to_be_removed_and_one_misspelt_is_set_right():
+    changes = {"problem.demand.std": 2, "problem.demand.men": 5, "problem.demand.clipped": True}
+    mapping = copy.deepcopy(composed())
+    mapping["problem"]["demand"] |= {path.split(".")[-1]: value for path, value in changes.items()}
+    with pytest.raises(InputError) as raised:
+        parse(mapping)
+    assert str(raised.value) == (
+        "problem.demand.std is not a key of problem.demand where that is poisson; remove what "
+        "belongs to another choice, with ~problem.demand.std ~problem.demand.clipped"
+    )
+    for name in ("std", "clipped"):
+        del mapping["problem"]["demand"][name]
+    with pytest.raises(InputError, match=r"demand\.men is not a key.*did you mean 'mean'"):
+        parse(mapping)
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "known"),
+    [
+        ("problem.nodes.store", "width", "choose from count, holding_cost"),  # a key of policies
+        ("problem.edges.order", "width", "choose from destination, lead_time"),
+        ("training.test", "width", "choose from burn_in, periods, scenarios"),
+        ("problem", "width", "choose from demand, edges"),
+    ],
+)
+def test_only_keys_of_the_place_are_suggested(path, name, known):
+    mapping = copy.deepcopy(composed())
+    functools.reduce(dict.__getitem__, path.split("."), mapping)[name] = 1
+    with pytest.raises(InputError, match=rf"{path}\.{name} is not a key .*; {known}"):
+        parse(mapping)
+
+
 def test_a_missing_key_is_one_sentence():
     mapping = copy.deepcopy(composed())
     del mapping["problem"]["unmet_demand"]
