@@ -84,6 +84,13 @@ WRONG = [
         "problem.demand: needs either std or coefficient_of_variation",
     ),
     ({"problem.demand": SERIES}, "train covers periods 0 to 16, no more than its history"),
+    (
+        {"problem.name": "../../escaped"},
+        r"problem: name is '\.\./\.\./escaped'.*use letters, digits",
+    ),
+    ({"problem.name": ".hidden"}, "name is '.hidden', which is to name a folder"),
+    ({"problem.name": ""}, "name is '', which is to name a folder"),
+    ({"problem.name": "a\n"}, "which is to name a folder"),
     ({"problem.unmet_demand": "last"}, "unmet_demand is 'last'; it should be 'lost' or"),
     ({"problem.initial_inventory": [2, 1]}, "initial_inventory goes from 2 down to 1; swap them"),
     (
@@ -115,6 +122,7 @@ def test_wrong_values_are_one_sentence(changes, expected):
     [
         {"seed": 0, "problem.seed": LARGEST_SEED},
         {"seed": LARGEST_SEED, "problem.seed": 0},
+        {"problem.name": "two-Depots_2.5"},
         {"problem.initial_inventory": [1, 1]},
         {"problem.objective": "profit", "problem.unmet_demand": "lost"},
         {"problem.unmet_demand": "backlogged", "problem.initial_inventory": [0, 0]},
