@@ -50,29 +50,45 @@ def plain(composed: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in mapping.items()}
 
 
-def compose(overrides: list[str]) -> dict[str, Any]:
-    """The mapping of `train` with overrides, as the command line composes it.
+def compose(overrides: list[str], folder: Path | None = None) -> dict[str, Any]:
+    """The mapping of `train` with overrides, as the command line composes it; `folder` is one of
+    the user's own that holds further choices.
 
     Raises InputError for an override that does not fit.
     """
     from hydra import compose, initialize_config_dir
 
+    searched = [] if folder is None else [f"hydra.searchpath=['file://{folder.resolve()}']"]
+
     def composed() -> dict[str, Any]:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            return plain(compose("train", overrides=overrides))
+            return plain(compose("train", overrides=[*searched, *overrides]))
 
     return in_one_sentence(composed)
 
 
-def override(mapping: Mapping[str, Any], overrides: list[str]) -> dict[str, Any]:
-    """`mapping` with values replaced by `key=value` overrides of keys that it has."""
+def override(
+    mapping: Mapping[str, Any], overrides: list[str], folder: Path | None = None
+) -> dict[str, Any]:
+    """`mapping` with values replaced by `key=value` overrides of keys that it has.
+
+    Another problem (`problem=serial_3`), which `folder` may hold too, takes the place of the one in
+    `mapping`; what else is given of the problem is then read as in training.
+    """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     def overridden() -> dict[str, Any]:
         config = OmegaConf.create(dict(mapping))
+        given = OverridesParser.create().parse_overrides(overrides)
+        single = [one for one in given if not one.is_sweep_override()]
+        if any(one.key_or_group == "problem" and isinstance(one.value(), str) for one in single):
+            of_problem = [one for one in single if one.key_or_group.split(".")[0] == "problem"]
+            given = [one for one in given if one not in of_problem]
+            lines = [str(one.input_line) for one in of_problem]
+            config["problem"] = compose(lines, folder)["problem"]
         OmegaConf.set_struct(config, True)
-        for one in OverridesParser.create().parse_overrides(overrides):
-            if one.is_sweep_override() or one.is_delete() or one.key_or_group in GROUPS:
+        for one in given:
+            if one not in single or one.is_delete() or one.key_or_group in GROUPS:
                 raise InputError(
                     f"'{one.input_line}' cannot be evaluated; give KEY=VALUE with one value"
                 )

@@ -146,7 +146,8 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
     stored = checkpoint.latest(path / "checkpoints")
     if stored is None:
         raise InputError(f"{path} has no checkpoint yet; train the run first")
-    return experiment, checkpoint.restore(stored, _state_like(experiment)).best_variables
+    like = _state_like(experiment).best_variables
+    return experiment, checkpoint.restore_field(stored, "best_variables", like)
 
 
 def _check_complete(path: Path, kept: Any, filled: Any, above: str = "") -> None:

@@ -121,6 +121,23 @@ def test_a_sweep_runs_what_is_missing_and_survives_a_bad_job(here, tmp_path):
     assert (run / "run.json").stat().st_mtime_ns == written
 
 
+def test_a_graph_network_of_a_warehouse_is_scored_on_a_serial_system_and_trained_further(
+    here, tmp_path
+):
+    net = ("policy=gnn", "policy.width=4", "policy.hidden=[4]", "algorithm=reinforce")
+    trained = here("train", *SMALL, *net, "problem=one_warehouse_lost", "training.steps=5")
+    assert trained.returncode == 0, trained.stderr
+    (run,) = (tmp_path / "results" / "runs").iterdir()
+    scored = here("evaluate", str(run), "problem=serial_3", "problem.nodes.store.underage_cost=4")
+    assert scored.returncode == 0, scored.stderr
+    assert re.search(r"serial_3 .*optimum .*gnn .* \+[0-9.]+%", scored.stdout, re.DOTALL)
+    assert "Warning" not in scored.stderr
+    start = (f"training.start_from={run}", "algorithm=hdpo", "problem=serial_3")
+    further = here("train", *SMALL, *net[:3], *start, "training.steps=5")
+    assert further.returncode == 0, further.stderr
+    assert_one_sentence(here("evaluate", str(run), "problem=serial_33"), "did you mean 'serial_3'")
+
+
 def test_importing_the_package_is_light_and_starts_no_device():
     light = "import sys, neuroinv; assert 'jax' not in sys.modules"
     whole = "import neuroinv.cli, neuroinv.experiment; from jax._src import xla_bridge"

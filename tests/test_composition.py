@@ -9,7 +9,7 @@ import pytest
 import yaml
 from small_runs import small_config
 
-from neuroinv.composition import compose, override
+from neuroinv.composition import compose, conf_folder, override
 from neuroinv.config import parse, to_mapping
 from neuroinv.types import InputError
 
@@ -37,10 +37,32 @@ def test_a_value_is_replaced_and_no_other(kept, given, value):
     assert override(kept, [given]) == expected != kept
 
 
+def test_another_problem_takes_the_place_of_the_one_that_was_trained_on(kept):
+    given = ["training.test.periods=60", "~problem.demand.std", "problem=serial_3"]
+    given += ["problem.demand.mean=7", "+problem.demand.coefficient_of_variation=0.2"]
+    found = override(kept, given)
+    expected = copy.deepcopy(kept) | {"problem": found["problem"]}
+    expected["training"]["test"]["periods"] = 60
+    assert found == expected
+    problem = parse(found).problem
+    assert (problem.name, problem.lead_time_bound) == ("serial_3", 4)
+    assert (problem.demand.mean, problem.demand.std) == (7, None)
+
+
+def test_another_problem_may_be_of_a_folder_of_ones_own(kept, tmp_path):
+    (tmp_path / "problem").mkdir()
+    shipped = (conf_folder() / "problem" / "serial_3.yaml").read_text()
+    (tmp_path / "problem" / "mine.yaml").write_text(shipped.replace("serial_3", "mine"))
+    assert override(kept, ["problem=mine"], tmp_path)["problem"]["name"] == "mine"
+    with pytest.raises(InputError, match="problem is 'mine', which there is not"):
+        override(kept, ["problem=mine"])
+
+
 @pytest.mark.parametrize(
     "given",
     [
         "seed=1,2",
+        "problem=serial_3,serial_5",
         "seed=range(1,3)",
         "seed=choice(1,2)",
         "policy.kind=glob(*)",

@@ -119,6 +119,9 @@ class GNNConfig:
     echelon's inventory position to that level."""
     allocation: Literal["proportional", "softmax"] = "proportional"
     """How stock of a location is shared when more is wanted than there is."""
+    pipeline_slots: Count = 6
+    """Into how many numbers a node's pipeline is read, whatever the lead times: what is due later
+    counts to the last."""
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -145,6 +148,9 @@ class SymmetryAwareConfig:
     orders: Orders = "up_to"
     """quantity reads an order off the net; up_to reads a level off it, and orders what lifts the
     echelon's inventory position to that level."""
+    pipeline_slots: Count = 6
+    """Into how many numbers a node's pipeline is read, whatever the lead times: what is due later
+    counts to the last."""
 
 
 @dataclass(frozen=True, config=SCHEMA)
