@@ -42,6 +42,7 @@ from neuroinv.config import (
     TransformedNewsvendorConfig,
     WaterFillingConfig,
 )
+from neuroinv.gradients import check_others
 from neuroinv.keys import Branch, branch
 from neuroinv.policies.allocation import whole_units
 from neuroinv.policies.echelon_stock import echelon_stock
@@ -133,10 +134,12 @@ def build(config: Config) -> Experiment:
             config = dataclasses.replace(config, training=training)
         example = _example_observation(problem, dev.params)
         trained = build_algorithm(config, problem, policy, example, train.burn_in)
+        # Traced, not run: what does not fit is refused before any optimum is computed.
+        jax.eval_shape(trained.init, jax.random.key(0))
 
         def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
             decide = trained.act(variables)
-            return lambda observation: as_scored(instance, decide(observation))
+            return lambda seen: as_scored(instance, seen, decide(seen))
 
         algorithm = trained._replace(act=act)
     return Experiment(config, instance, problem, policy, algorithm, train, dev, test)
@@ -151,6 +154,8 @@ def build_algorithm(
         case HDPOConfig():
             return hdpo(problem, policy, example, config.algorithm, steps, burn_in)
         case ReinforceConfig():
+            if config.algorithm.baseline != "none":
+                check_others(config.training.batch)
             return reinforce(problem, policy, example, config.algorithm, steps, burn_in)
         case HPOConfig():
             return hpo(problem, policy, example, config.algorithm, steps, burn_in)
@@ -213,7 +218,7 @@ def _policy_on(
     )
 
 
-def as_scored(instance: Instance | SwitchedLQR, action: PyTree) -> PyTree:
+def as_scored(instance: Instance | SwitchedLQR, seen: PyTree, action: PyTree) -> PyTree:
     """Actions as they count on dev and test scenarios: orders in whole units where the problem says
     so, and at what they really are, whatever size they were decided to be."""
     if not isinstance(instance, Instance):
@@ -226,9 +231,9 @@ def as_scored(instance: Instance | SwitchedLQR, action: PyTree) -> PyTree:
         return jnp.where(
             sources(instance.network) < 0,
             from_supply,
-            whole_units(instance.network, action.quantity),
+            whole_units(instance.network, action.quantity, seen.on_hand),
         )
-    return whole_units(instance.network, action) if whole else action
+    return whole_units(instance.network, action, seen.on_hand) if whole else action
 
 
 def dev_scenarios(experiment: Experiment) -> Scenarios:

@@ -125,14 +125,21 @@ def _evaluate(arguments: list[str]) -> None:
     )
     parser.add_argument("run", type=Path, help="a run directory")
     parser.add_argument(
-        "overrides", nargs="*", help="KEY=VALUE, such as training.test.scenarios=512"
+        "overrides",
+        nargs="*",
+        help="KEY=VALUE, such as training.test.scenarios=512; or problem=CHOICE, for a policy that "
+        "fits another problem",
     )
-    options = parser.parse_args(arguments)
+    parser.add_argument(
+        "--config-dir", type=Path, metavar="DIR", help="a folder of your own that has CHOICE"
+    )
+    options = parser.parse_intermixed_args(arguments)
     from neuroinv.analysis.table import render
     from neuroinv.composition import override
     from neuroinv.experiment import evaluate
 
-    table = evaluate(options.run, lambda mapping: override(mapping, options.overrides))
+    given = (options.overrides, options.config_dir)
+    table = evaluate(options.run, lambda mapping: override(mapping, *given))
     _console().print(render(table))
 
 

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    ConfigTypeError,
+    OmegaConfBaseException,
+)
 
 from neuroinv.config import nearest, schemas
 from neuroinv.types import InputError
@@ -45,33 +50,54 @@ def plain(composed: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in mapping.items()}
 
 
-def compose(overrides: list[str]) -> dict[str, Any]:
-    """The mapping of `train` with overrides, as the command line composes it.
+def compose(overrides: list[str], folder: Path | None = None) -> dict[str, Any]:
+    """The mapping of `train` with overrides, as the command line composes it; `folder` is one of
+    the user's own that holds further choices.
 
     Raises InputError for an override that does not fit.
     """
     from hydra import compose, initialize_config_dir
 
+    searched = [] if folder is None else [f"hydra.searchpath=['file://{folder.resolve()}']"]
+
     def composed() -> dict[str, Any]:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-            return plain(compose("train", overrides=overrides))
+            return plain(compose("train", overrides=[*searched, *overrides]))
 
     return in_one_sentence(composed)
 
 
-def override(mapping: Mapping[str, Any], overrides: list[str]) -> dict[str, Any]:
-    """`mapping` with values replaced by `key=value` overrides of keys that it has."""
+def override(
+    mapping: Mapping[str, Any], overrides: list[str], folder: Path | None = None
+) -> dict[str, Any]:
+    """`mapping` with values replaced by `key=value` overrides of keys that it has.
+
+    Another problem (`problem=serial_3`), which `folder` may hold too, takes the place of the one in
+    `mapping`; what else is given of the problem is then read as in training.
+    """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     def overridden() -> dict[str, Any]:
         config = OmegaConf.create(dict(mapping))
+        given = OverridesParser.create().parse_overrides(overrides)
+        single = [one for one in given if not one.is_sweep_override()]
+        if any(one.key_or_group == "problem" and isinstance(one.value(), str) for one in single):
+            of_problem = [one for one in single if one.key_or_group.split(".")[0] == "problem"]
+            given = [one for one in given if one not in of_problem]
+            lines = [str(one.input_line) for one in of_problem]
+            config["problem"] = compose(lines, folder)["problem"]
         OmegaConf.set_struct(config, True)
-        for one in OverridesParser.create().parse_overrides(overrides):
-            if one.is_sweep_override() or one.is_delete() or one.key_or_group in GROUPS:
+        for one in given:
+            if one not in single or one.is_delete() or one.key_or_group in GROUPS:
                 raise InputError(
                     f"'{one.input_line}' cannot be evaluated; give KEY=VALUE with one value"
                 )
-            OmegaConf.update(config, one.key_or_group, one.value())
+            value = one.value()
+            # Keys go into what has keys; a list takes the place of a range, and a range of a list.
+            merge = isinstance(value, dict) and OmegaConf.is_dict(
+                OmegaConf.select(config, one.key_or_group)
+            )
+            OmegaConf.update(config, one.key_or_group, value, merge=merge)
         return plain(config)
 
     return in_one_sentence(overridden)
@@ -126,6 +152,19 @@ def _sentence(error: BaseException) -> str:
     if absent:
         group, name = absent.group(1), absent.group(2)
         return f"{group} is '{name}', which there is not; {nearest(name, choices(group))}"
+    clash = re.fullmatch(r"Error merging override \+*([\w.]+)=(.*)", message)
+    cause = error.__cause__
+    if clash and isinstance(cause, ConfigTypeError) and cause.full_key == clash.group(1):
+        key, value = clash.groups()
+        kept, given = (
+            ("a list", "keys") if OmegaConf.is_list(cause.parent_node) else ("keys", "a list")
+        )
+        if kept == "keys" and "low" in cause.parent_node:
+            kept = "a range"
+        return (
+            f"{key} is {kept} in this choice, where {given} cannot be merged in; remove it first, "
+            f"with '~{key}' '+{key}={value}'"
+        )
     group = re.search(r"Could not override '(\w+)'", message)
     if group:
         return f"{group.group(1)} is not a key of the config; {nearest(group.group(1), GROUPS)}"

@@ -151,7 +151,8 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
     stored = checkpoint.latest(path / "checkpoints")
     if stored is None:
         raise InputError(f"{path} has no checkpoint yet; train the run first")
-    return experiment, checkpoint.restore(stored, _state_like(experiment)).best_variables
+    like = _state_like(experiment).best_variables
+    return experiment, checkpoint.restore_field(stored, "best_variables", like)
 
 
 def _check_complete(path: Path, kept: Any, filled: Any, above: str = "") -> None:
@@ -324,7 +325,8 @@ def test_costs(experiment: Experiment, act: Act, hindsight: bool) -> PerScenario
     config, test = experiment.config, experiment.test
 
     def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
-        return as_scored(experiment.instance, act(observation, noise, period))
+        orders = act(observation, noise, period)
+        return as_scored(experiment.instance, observation, orders)
 
     recorded = _sales_table(config) is not None
     block = test.periods if recorded else min(BLOCK, test.periods)

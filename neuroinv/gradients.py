@@ -151,6 +151,15 @@ def surrogate(sampled: Sampled, advantage: Periods) -> PerScenario:
     return jnp.sum(sampled.cost + score, axis=1)
 
 
+def check_others(batch: int) -> None:
+    """Raise InputError for a batch of one scenario, which has no others to be compared with."""
+    if batch == 1:
+        raise InputError(
+            "training.batch is 1 but the baseline compares the scenarios of a batch; "
+            "raise it to 2 or more, or set algorithm.baseline=none"
+        )
+
+
 def moments_of_others(values: Periods) -> tuple[Periods, Periods]:
     """Mean and standard deviation of each period over all scenarios but the one in question.
 
@@ -159,11 +168,7 @@ def moments_of_others(values: Periods) -> tuple[Periods, Periods]:
     Raises InputError for a single scenario, which has no others.
     """
     others = len(values) - 1
-    if not others:
-        raise InputError(
-            "training.batch is 1 but the baseline compares the scenarios of a batch; "
-            "raise it to 2 or more, or set algorithm.baseline=none"
-        )
+    check_others(len(values))
     mean = jnp.mean(values, axis=0)
     deviation = values - mean
     shift = -deviation / others

@@ -60,6 +60,19 @@ MISTAKES = {
     ("train", "problem=one_store_real"): r"problem\.demand\.path is missing",
     ("train", "experiment=real_one_store", "problem.demand.path=no.csv"): r"no\.csv",
     ("train", "policy=just_in_time", "problem=one_store_lost", "policy.hidden=[3]"): "hidden",
+    ("train", "algorithm=reinforce", "policy=base_stock"): "Deterministic, which has none; use po",
+    ("train", "algorithm=reinforce", "training.batch=1"): "batch is 1 but .*; raise it to 2 or m",
+    ("train", "policy.observes=[past_demand]"): "of which this problem shows nothing; add inv",
+    (
+        "train",
+        "problem=one_warehouse_lost",
+        "problem.demand.mean=[1,2,3]",
+    ): r"is a range in this .* with '~problem\.demand\.mean' '\+problem\.demand\.mean=\[1,2,3\]'",
+    (
+        "train",
+        "problem=serial_3",
+        "problem.demand={distribution: poisson, mean: 5}",
+    ): r"std is not a key of problem\.demand where that is poisson; .* ~problem\.demand\.std",
     ("train", "results=/dev/null"): "results is /dev/null, where no run can be kept .*; name a",
     ("evaluate", "nowhere"): "nowhere is no run directory",
     ("bench", "one_shop"): "'one_shop' is not a case",
@@ -106,6 +119,23 @@ def test_a_sweep_runs_what_is_missing_and_survives_a_bad_job(here, tmp_path):
     assert more.stdout.count("done before") == 1
     assert len(list(runs.iterdir())) == 2
     assert (run / "run.json").stat().st_mtime_ns == written
+
+
+def test_a_graph_network_of_a_warehouse_is_scored_on_a_serial_system_and_trained_further(
+    here, tmp_path
+):
+    net = ("policy=gnn", "policy.width=4", "policy.hidden=[4]", "algorithm=reinforce")
+    trained = here("train", *SMALL, *net, "problem=one_warehouse_lost", "training.steps=5")
+    assert trained.returncode == 0, trained.stderr
+    (run,) = (tmp_path / "results" / "runs").iterdir()
+    scored = here("evaluate", str(run), "problem=serial_3", "problem.nodes.store.underage_cost=4")
+    assert scored.returncode == 0, scored.stderr
+    assert re.search(r"serial_3 .*optimum .*gnn .* \+[0-9.]+%", scored.stdout, re.DOTALL)
+    assert "Warning" not in scored.stderr
+    start = (f"training.start_from={run}", "algorithm=hdpo", "problem=serial_3")
+    further = here("train", *SMALL, *net[:3], *start, "training.steps=5")
+    assert further.returncode == 0, further.stderr
+    assert_one_sentence(here("evaluate", str(run), "problem=serial_33"), "did you mean 'serial_3'")
 
 
 def test_importing_the_package_is_light_and_starts_no_device():

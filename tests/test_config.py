@@ -84,6 +84,13 @@ WRONG = [
         "problem.demand: needs either std or coefficient_of_variation",
     ),
     ({"problem.demand": SERIES}, "train covers periods 0 to 16, no more than its history"),
+    (
+        {"problem.name": "../../escaped"},
+        r"problem: name is '\.\./\.\./escaped'.*use letters, digits",
+    ),
+    ({"problem.name": ".hidden"}, "name is '.hidden', which is to name a folder"),
+    ({"problem.name": ""}, "name is '', which is to name a folder"),
+    ({"problem.name": "a\n"}, "which is to name a folder"),
     ({"problem.unmet_demand": "last"}, "unmet_demand is 'last'; it should be 'lost' or"),
     ({"problem.initial_inventory": [2, 1]}, "initial_inventory goes from 2 down to 1; swap them"),
     (
@@ -115,6 +122,7 @@ def test_wrong_values_are_one_sentence(changes, expected):
     [
         {"seed": 0, "problem.seed": LARGEST_SEED},
         {"seed": LARGEST_SEED, "problem.seed": 0},
+        {"problem.name": "two-Depots_2.5"},
         {"problem.initial_inventory": [1, 1]},
         {"problem.objective": "profit", "problem.unmet_demand": "lost"},
         {"problem.unmet_demand": "backlogged", "problem.initial_inventory": [0, 0]},
@@ -171,6 +179,38 @@ def test_nodes_and_edges_may_be_called_what_a_choice_is(name):
         ("problem.edges", edge, "lead_time.low"),
     ):
         assert refusal({f"{path}.{name}": value}).split()[0] == f"{path}.{name}.{at}"
+
+
+def test_a_key_of_another_choice_is_to_be_removed_and_one_misspelt_is_set_right():
+    changes = {"problem.demand.std": 2, "problem.demand.men": 5, "problem.demand.clipped": True}
+    mapping = copy.deepcopy(composed())
+    mapping["problem"]["demand"] |= {path.split(".")[-1]: value for path, value in changes.items()}
+    with pytest.raises(InputError) as raised:
+        parse(mapping)
+    assert str(raised.value) == (
+        "problem.demand.std is not a key of problem.demand where that is poisson; remove what "
+        "belongs to another choice, with ~problem.demand.std ~problem.demand.clipped"
+    )
+    for name in ("std", "clipped"):
+        del mapping["problem"]["demand"][name]
+    with pytest.raises(InputError, match=r"demand\.men is not a key.*did you mean 'mean'"):
+        parse(mapping)
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "known"),
+    [
+        ("problem.nodes.store", "width", "choose from count, holding_cost"),  # a key of policies
+        ("problem.edges.order", "width", "choose from destination, lead_time"),
+        ("training.test", "width", "choose from burn_in, periods, scenarios"),
+        ("problem", "width", "choose from demand, edges"),
+    ],
+)
+def test_only_keys_of_the_place_are_suggested(path, name, known):
+    mapping = copy.deepcopy(composed())
+    functools.reduce(dict.__getitem__, path.split("."), mapping)[name] = 1
+    with pytest.raises(InputError, match=rf"{path}\.{name} is not a key .*; {known}"):
+        parse(mapping)
 
 
 def test_a_missing_key_is_one_sentence():

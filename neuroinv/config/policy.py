@@ -151,6 +151,9 @@ class GNNConfig:
     start: Start = "economic"
     """Where costs jump: economic starts from orders of the economic order quantity; none from
     orders at random."""
+    pipeline_slots: Count = 6
+    """Into how many numbers a node's pipeline is read, whatever the lead times: what is due later
+    counts to the last."""
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -177,6 +180,9 @@ class SymmetryAwareConfig:
     orders: Orders = "up_to"
     """quantity reads an order off the net; up_to reads a level off it, and orders what lifts the
     echelon's inventory position to that level."""
+    pipeline_slots: Count = 6
+    """Into how many numbers a node's pipeline is read, whatever the lead times: what is due later
+    counts to the last."""
 
 
 @dataclass(frozen=True, config=SCHEMA)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -124,7 +125,7 @@ class ProblemConfig:
     """An inventory network: nodes, edges, demand, and how unmet demand and money are counted."""
 
     name: str
-    """A short name, used in the name of the run directory."""
+    """A short name, used in the name of the run directory: letters, digits, '_', '-' and '.'."""
     nodes: dict[str, NodeConfig]
     """The nodes, by name."""
     edges: dict[str, EdgeConfig]
@@ -148,6 +149,11 @@ class ProblemConfig:
     """Root of the instance, dev and test branches of the key tree."""
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", self.name):
+            raise ValueError(
+                f"name is {self.name!r}, which is to name a folder; use letters, digits, '_', '-' "
+                "and '.', the last not in front"
+            )
         low, high = self.initial_inventory
         if high < low:
             raise ValueError(f"initial_inventory goes from {low:g} down to {high:g}; swap them")

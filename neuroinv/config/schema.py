@@ -7,7 +7,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -26,7 +26,7 @@ from neuroinv.config.policy import PolicyConfig
 from neuroinv.config.problem import ProblemConfig
 from neuroinv.config.switched_lqr import SwitchedLQRConfig
 from neuroinv.config.training import LoggerConfig, TrainingConfig
-from neuroinv.config.values import SCHEMA
+from neuroinv.config.values import SCHEMA, Range
 from neuroinv.types import InputError
 
 
@@ -115,8 +115,36 @@ def _branches() -> set[str]:
     return {"number", "list", "range"} | {names[0] for names in named if len(names) == 1}
 
 
+def _tags(kind: Any) -> set[str]:
+    """What Pydantic calls a schema where it is one of several."""
+    hints = get_type_hints(kind) if dataclasses.is_dataclass(kind) else {}
+    tags = {tag for key in ("kind", "distribution") for tag in get_args(hints.get(key))}
+    return {"range"} if kind is Range else tags
+
+
+def _keys_at(path: tuple[Any, ...]) -> tuple[list[str], list[str]]:
+    """Keys of the schema that a path of Pydantic's leads to, and those of its alternatives."""
+    kind: Any = Config
+    alternatives: tuple[Any, ...] = ()
+    for part in path:
+        options = get_args(kind)
+        if dataclasses.is_dataclass(kind):
+            kind, alternatives = get_type_hints(kind).get(part), ()
+        elif chosen := [option for option in options if part in _tags(option)]:
+            kind, alternatives = chosen[0], options
+        else:  # a member of a mapping or of a tuple
+            kind = options[get_origin(kind) is dict] if options else None
+
+    def keys(*schemas: Any) -> list[str]:
+        return [
+            f.name for s in schemas if dataclasses.is_dataclass(s) for f in dataclasses.fields(s)
+        ]
+
+    return keys(kind), keys(*alternatives)
+
+
 def _sentence(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
+    first, *others = error.errors(include_url=False)
     # Pydantic names the branch of a union it took after the field; a user never wrote it.
     path, branches = [str(part) for part in first["loc"]], _branches()
     unknown = first["type"] in ("unexpected_keyword_argument", "extra_forbidden")
@@ -127,8 +155,19 @@ def _sentence(error: ValidationError) -> str:
     field = ".".join(shown)
     match first["type"]:
         case "unexpected_keyword_argument" | "extra_forbidden":
-            known = {f.name for schema in schemas().values() for f in dataclasses.fields(schema)}
-            return f"{field} is not a key of the config; {nearest(shown[-1], known)}"
+            known, of_alternatives = _keys_at(first["loc"][:-1])
+            if shown[-1] not in of_alternatives:
+                return f"{field} is not a key of the config; {nearest(shown[-1], known)}"
+            above_it = field.rpartition(".")[0]
+            siblings = [other["loc"] for other in others if other["type"] == first["type"]]
+            left = [at[-1] for at in siblings if at[:-1] == first["loc"][:-1]]
+            surplus = [
+                f"{above_it}.{name}" for name in (shown[-1], *left) if name in of_alternatives
+            ]
+            return (
+                f"{field} is not a key of {above_it} where that is {path[-2]}; remove what belongs "
+                f"to another choice, with {' '.join(f'~{name}' for name in surplus)}"
+            )
         case "missing" | "missing_argument":
             return f"{field} is missing; give it a value"
         case "value_error":

@@ -18,6 +18,7 @@ Orders = Float[Array, " edges"]
 OnHand = Float[Array, " locations"]
 
 SCARCELY_WANTED = 1e-6  # units
+SLACK, RELATIVE_SLACK = 1e-3, 1e-6  # units, and a share: what float32 may lose of a whole unit
 HOLD_LOGIT = 1.0  # what keeping stock competes with, as in the paper's code
 
 
@@ -54,9 +55,18 @@ def softmax(
     return jnp.sum(jnp.where(leaving > 0, shipped, 0.0), axis=0)
 
 
-def whole_units(network: Network, orders: Orders) -> Orders:
-    """Orders in whole units: to the nearest (half to even) from supply, down from a location."""
-    return jnp.where(sources(network) >= 0, jnp.floor(orders), jnp.round(orders))
+def whole_units(network: Network, orders: Orders, on_hand: OnHand) -> Orders:
+    """Orders in whole units: to the nearest (half to even) from supply, down from a location.
+
+    What falls short of a whole unit by a rounding error counts as one, as long as the location's
+    stock on hand allows: a share of 7 units that is computed as 6.9999995 ships all 7.
+    """
+    leaving = outgoing(network)
+    down = jnp.floor(orders + SLACK + RELATIVE_SLACK * jnp.abs(orders))
+    too_much = route(leaving, down) > jnp.maximum(on_hand, 0.0)
+    cut = route(leaving.T, jnp.asarray(too_much, orders.dtype)) > 0
+    down = jnp.where(cut, jnp.floor(orders), down)
+    return jnp.where(sources(network) >= 0, down, jnp.round(orders))
 
 
 def _holds_stock(network: Network) -> np.ndarray:

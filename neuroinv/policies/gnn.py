@@ -22,7 +22,7 @@ import jraph
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
-from neuroinv.config import Feature, GNNConfig
+from neuroinv.config import Feature, GNNConfig, SymmetryAwareConfig
 from neuroinv.decisions import Categorical, Transformed
 from neuroinv.policies import allocation
 from neuroinv.policies.mlp import ACTIVATIONS, MOST_RATIO
@@ -40,9 +40,10 @@ from neuroinv.problems.inventory.network import (
 )
 from neuroinv.problems.inventory.routing import route
 from neuroinv.problems.inventory.seasons import year_waves
-from neuroinv.types import Policy
+from neuroinv.types import InputError, Policy
 
 KINDS = ("supply", "stocking", "demand")
+LONG_LEAD_TIME = 8.0  # periods; a unit, the same for every network, and no bound
 
 
 class Perceptron(nn.Module):
@@ -142,13 +143,26 @@ def present_edges(network: Network, observation: Observation) -> Float[Array, " 
     return jnp.concatenate([of_edges, (leaving > 1).astype(of_edges.dtype)])
 
 
+def in_slots(
+    pipeline: Float[Array, "locations pipeline"], slots: int
+) -> Float[Array, "locations slots"]:
+    """A pipeline of any length in a given number of columns: the last holds all that is due later
+    than the others say, and a short pipeline ends in zeros."""
+    near, far = pipeline[:, : slots - 1], pipeline[:, slots - 1 :]
+    columns = jnp.concatenate([near, jnp.sum(far, axis=1, keepdims=True)], axis=1)
+    return jnp.pad(columns, ((0, 0), (0, slots - columns.shape[1])))
+
+
 def graph_of(
-    network: Network, observation: Observation, observes: tuple[Feature, ...]
+    network: Network, observation: Observation, config: GNNConfig | SymmetryAwareConfig
 ) -> jraph.GraphsTuple:
     """What is observed, laid out on the graph: the network's edges in their order, then the loops.
 
     Quantities are multiples of typical demand, bounded as in `neuroinv.policies.mlp`. Rows of
-    supply nodes hold nothing but their kind.
+    supply nodes hold nothing but their kind. How many features there are hangs on the config and
+    on the history and calendar of demand, never on the network.
+
+    Raises InputError where nothing that is to be observed exists in this problem.
     """
     at_locations = location_scale(network, observation)
     facing = facing_demand(network)
@@ -163,7 +177,7 @@ def graph_of(
     of_locations: dict[Feature, list[Array]] = {
         "inventory": [
             bounded(observation.on_hand / at_locations)[:, None],
-            bounded(observation.pipeline / at_locations[:, None]),
+            bounded(in_slots(observation.pipeline / at_locations[:, None], config.pipeline_slots)),
             bounded(safety_cover(network, observation))[:, None],
         ],
         "past_demand": [
@@ -178,7 +192,7 @@ def graph_of(
         "demand_scale": [jnp.log1p(at_locations)[:, None]],
         "demand_spread": [at_customers(observation.demand_std / observation.demand_scale)[:, None]],
     }
-    seen = [part for name in observes for part in of_locations[name]]
+    seen = [part for name in config.observes for part in of_locations[name]]
     kinds = np.asarray([[n.kind == kind for kind in KINDS] for n in network.nodes], np.float32)
     placed = np.eye(len(network.nodes), dtype=np.float32)[:, list(locations(network))]
     nodes = jnp.concatenate([route(placed, part) for part in seen] + [jnp.asarray(kinds)], axis=1)
@@ -187,9 +201,14 @@ def graph_of(
     is_loop = np.arange(len(network.edges) + len(keeps)) >= len(network.edges)
     of_edges: dict[Feature, list[Array]] = {
         "costs": [jnp.log1p(observation.procurement_cost)],
-        "lead_times": [observation.lead_time / max(network.lead_time_bound, 1)],
+        "lead_times": [observation.lead_time / LONG_LEAD_TIME],
     }
-    parts = [part for name in observes for part in of_edges.get(name, [])]
+    parts = [part for name in config.observes for part in of_edges.get(name, [])]
+    if not parts and not any(part.shape[1] for part in seen):
+        raise InputError(
+            f"policy.observes is {list(config.observes)}, of which this problem shows nothing; "
+            "add inventory"
+        )
     padded = [jnp.concatenate([part, jnp.zeros(len(keeps))])[:, None] for part in parts]
     nodes_of = np.asarray(locations(network))[keeps]
     senders = np.concatenate([[edge.source for edge in network.edges], nodes_of])
@@ -218,11 +237,11 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
     place_loops = (keeps[None, :] == np.arange(len(locations(network)))[:, None]).astype(np.float32)
 
     def init(key: PRNGKeyArray, example: Observation) -> PyTree:
-        graph = graph_of(network, example, config.observes)
+        graph = graph_of(network, example, config)
         return net.init(key, graph, present_edges(network, example))
 
     def apply(variables: PyTree, observation: Observation) -> Transformed | Categorical:
-        graph = graph_of(network, observation, config.observes)
+        graph = graph_of(network, observation, config)
         read = jnp.asarray(net.apply(variables, graph, present_edges(network, observation)))
         if regimes:
             logits, outputs = jnp.split(read[: len(network.edges)], 2, axis=1)

@@ -84,7 +84,7 @@ def symmetry_aware(network: Network, config: SymmetryAwareConfig) -> Policy:
     placed = np.eye(len(network.nodes), dtype=np.float32)[:, list(locations(network))]
 
     def read(observation: Observation) -> tuple[Array, Array, Array]:
-        graph = graph_of(network, observation, config.observes)
+        graph = graph_of(network, observation, config)
         weights = route(placed, location_scale(network, observation))
         return graph.nodes, graph.edges[: len(network.edges)], weights
 

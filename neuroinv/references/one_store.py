@@ -116,8 +116,8 @@ def exact_store_costs(
     observation = example_observation(instance)
 
     def ordered(variables: PyTree, state: jax.Array) -> jax.Array:
-        decision = policy.apply(variables, _seen(observation, state))
-        return whole_units(instance.network, decision.mode())[0]
+        seen = _seen(observation, state)
+        return whole_units(instance.network, policy.apply(variables, seen).mode(), seen.on_hand)[0]
 
     compiled = jax.jit(jax.vmap(ordered, (None, 0)))
 
@@ -189,7 +189,7 @@ def _lost_sales(instance: Instance, store: OneStore) -> tuple[Reference, ...]:
         best = optima.lost_sales_optimum(*system)
         level = optima.best_base_stock(*system)
         capped = optima.best_capped_base_stock(*system)
-    except ValueError:  # demand so large that the states do not fit in memory
+    except (ValueError, RuntimeError):  # too many states for memory, or demand too rare to converge
         return ()
     network = instance.network
     assert capped.cap is not None

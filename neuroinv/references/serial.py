@@ -84,8 +84,9 @@ def exact_echelon_costs(instance: Instance, of_seeds: list[PyTree]) -> list[floa
 
 
 def as_serial(instance: Instance) -> Serial | None:
-    """The problem as a serial system of two or more locations whose holding cost grows towards the
-    customer, if it is one with known costs and nothing to pay for an order; None otherwise."""
+    """The problem as a serial system of two or more locations whose positive holding cost grows
+    towards the customer, if it is one with known costs, random demand and nothing to pay for an
+    order; None otherwise."""
     network, config = instance.network, instance.config
     count = len(locations(network))
     ends, starts = destinations(network), sources(network)
@@ -103,7 +104,7 @@ def as_serial(instance: Instance) -> Serial | None:
         return None
     order = np.argsort(-echelons(network).sum(axis=1))
     holding = params.holding_cost[order].astype(float)
-    if (np.diff(holding) < 0).any():
+    if holding[0] <= 0 or (np.diff(holding) < 0).any() or params.demand.std[0] <= 0:
         return None
     demand, probabilities = config.demand, None
     mean, std, clipped = float(params.demand.mean[0]), float(params.demand.std[0]), True

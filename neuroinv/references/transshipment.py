@@ -34,7 +34,9 @@ def transshipment_references(instance: Instance) -> tuple[Reference, ...]:
     holding, underage = np.asarray(params.holding_cost)[stores], np.asarray(params.underage_cost)
     if not (all_equal(lead_times) and all_equal(holding) and all_equal(underage)):
         return ()
-    if len(stores) + 1 != len(locations(network)) or not (holding > 0).all():
+    if len(stores) + 1 != len(locations(network)):
+        return ()
+    if not all((np.asarray(x) > 0).all() for x in (holding, underage, params.demand.std)):
         return ()
     bound = optima.transshipment_bound(
         np.asarray(params.demand.mean, np.float64),

@@ -13,6 +13,7 @@ from neuroinv.references.fixed import fixed_parameters
 from neuroinv.references.reference import Reference
 
 WORK = 1e8  # half a second per store; ten times as much raises the bound by a percent at most
+LEAST_BOUND = 1e-9  # a cost of nothing, such as where stores hold stock for free, is no measure
 
 
 def warehouse_references(instance: Instance) -> tuple[Reference, ...]:
@@ -52,6 +53,8 @@ def warehouse_references(instance: Instance) -> tuple[Reference, ...]:
             work=WORK,
         )
     except ValueError:  # lead times so long that no affordable lattice carries the argument
+        return ()
+    if bound.cost_per_period < LEAST_BOUND:
         return ()
     return (Reference("lower bound", "each store alone", bound.cost_per_period, None, {}, True),)
 

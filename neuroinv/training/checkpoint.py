@@ -43,8 +43,22 @@ def restore(path: Path, like: PyTree) -> PyTree:
 
     Raises InputError naming the first leaf that differs.
     """
+    return _restore(path.resolve(), like, _described(orbax.metadata(path.resolve()).metadata))
+
+
+def restore_field(path: Path, field: str, like: PyTree) -> PyTree:
+    """One field of the state in the checkpoint at `path`, as strictly; the rest is not looked at,
+    so that variables serve where an optimiser's state would not fit."""
     path = path.resolve()
     stored = _described(orbax.metadata(path).metadata)
+    of_field = {name: leaf for name, leaf in stored.items() if name.split("/")[0] == field}
+    context = orbax.Context()
+    context.pytree.loading.partial_load = True
+    with context:
+        return _restore(path, {field: like}, of_field)[field]
+
+
+def _restore(path: Path, like: PyTree, stored: dict[str, str]) -> PyTree:
     wanted = _described(like)
     for leaf in sorted(stored.keys() | wanted.keys()):
         if stored.get(leaf) != wanted.get(leaf):

@@ -1,7 +1,8 @@
 """A run is a directory that proves itself.
 
     config.yaml     the resolved config, which `parse` accepts as it is
-    run.json        status, digest, git commit, versions, device, seeds, seconds, peak memory
+    run.json        status, digest, git commit, versions, device, seeds, seconds, the process's
+                    peak memory
     diff.patch      changes of tracked files beyond the commit
     metrics.jsonl   one line per segment: update, seconds, and each metric as a list over seeds
     checkpoints/    the last full state
@@ -141,7 +142,10 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def peak_memory_mib() -> float:
-    """The most memory this process has held so far: on the accelerator if there is one."""
+    """The most memory this process has held so far: on the accelerator if there is one.
+
+    A job of a sweep shares its process with the jobs before it, and so has at least their peak.
+    """
     stats = jax.devices()[0].memory_stats()
     if stats and "peak_bytes_in_use" in stats:
         return stats["peak_bytes_in_use"] / 2**20

@@ -97,15 +97,41 @@ def test_no_location_of_any_graph_ships_more_than_it_has(network, data):
 @settings(deadline=None, max_examples=30)
 @given(hnp.arrays(np.float32, 4, elements=st.floats(0, 1000, width=32)))
 def test_whole_units_are_whole_and_never_more_than_could_be_shipped(orders):
-    whole = np.asarray(whole_units(HOLDS, jnp.asarray(orders)))
-    np.testing.assert_array_equal(whole, np.round(whole))
     ships = sources(HOLDS) >= 0
-    assert np.all(whole[ships] <= orders[ships])
+    on_hand = np.array([0, 0, 0, orders[ships].sum()], np.float32)
+    whole = np.asarray(whole_units(HOLDS, jnp.asarray(orders), jnp.asarray(on_hand)))
+    np.testing.assert_array_equal(whole, np.round(whole))
+    assert whole[ships].sum() <= on_hand[WAREHOUSE]
+    assert np.all(whole[ships] <= orders[ships] + 2e-3)
     assert np.all(orders[ships] - whole[ships] < 1)
     assert np.all(np.abs(orders - whole)[~ships] <= 0.5)
 
 
+SHARED = jax.jit(
+    lambda wanted, on_hand: whole_units(HOLDS, proportional(HOLDS, wanted, on_hand), on_hand)
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 100_000), st.floats(1, 8, width=32), st.sampled_from([(0,), (0, 1), (0, 2)]))
+def test_a_whole_stock_wanted_in_full_is_shipped_to_the_last_unit(stock, times, receivers):
+    """By one edge, or shared evenly; a quotient and a product in float32 would lose a unit."""
+    stock -= stock % len(receivers)
+    wanted = jnp.zeros(4).at[jnp.asarray(receivers)].set(times * max(stock, 1) / len(receivers))
+    on_hand = jnp.zeros(4).at[WAREHOUSE].set(stock)
+    assert SHARED(wanted, on_hand)[:3].sum() == stock
+
+
+@settings(deadline=None, max_examples=100)
+@given(hnp.arrays(np.float32, 4, elements=quantities), st.floats(0, 1e5, width=32))
+def test_shares_in_whole_units_never_add_up_to_more_than_the_stock(wanted, stock):
+    """Of any stock, one just below a whole number included."""
+    for there in (stock, np.nextafter(np.round(stock), np.float32(0)), np.round(stock)):
+        shipped = SHARED(wanted, jnp.zeros(4).at[WAREHOUSE].set(there))
+        assert shipped[:3].sum() <= there * (1 + 1e-6)
+
+
 def test_halves_from_supply_are_rounded_to_even():
     halves = jnp.array([0.0, 0.0, 0.0, 2.5])
-    assert whole_units(HOLDS, halves)[3] == 2
-    assert whole_units(HOLDS, halves + 1)[3] == 4
+    assert whole_units(HOLDS, halves, jnp.zeros(4))[3] == 2
+    assert whole_units(HOLDS, halves + 1, jnp.zeros(4))[3] == 4

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from examples import networks, problem_config
+from examples import networks, one_store, problem_config, serial_system
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuroinv.config import GNNConfig
-from neuroinv.policies.gnn import gnn, graph_of, loops
+from neuroinv.config import GNNConfig, SymmetryAwareConfig
+from neuroinv.policies.gnn import gnn, graph_of, in_slots, loops
 from neuroinv.problems.inventory.dynamics import ABSENT_SCALE, Observation, inventory_problem
 from neuroinv.problems.inventory.instance import build_instance, draw_parameters
 from neuroinv.problems.inventory.network import (
@@ -21,6 +21,7 @@ from neuroinv.problems.inventory.network import (
     locations,
     outgoing,
 )
+from neuroinv.types import InputError
 
 KEY = jax.random.key(3)
 SMALL = GNNConfig("gnn", width=8, hidden=(8,), rounds=2)
@@ -171,7 +172,7 @@ def test_a_lead_time_changes_what_is_ordered_on_its_edge():
 
 def test_the_graph_lists_edges_then_loops_where_stock_may_be_kept():
     network, seen = warehouse_and_stores(3)
-    graph = graph_of(network, seen, SMALL.observes)
+    graph = graph_of(network, seen, SMALL)
     assert loops(network) == (0,)
     assert graph.senders.tolist() == [0, 1, 1, 1, 1]
     assert graph.receivers.tolist() == [1, 2, 3, 4, 1]
@@ -179,3 +180,88 @@ def test_the_graph_lists_edges_then_loops_where_stock_may_be_kept():
     assert graph.nodes.shape[0] == 5
     # The supplier shows nothing but its kind.
     np.testing.assert_array_equal(graph.nodes[0], [*[0] * (graph.nodes.shape[1] - 3), 1, 0, 0])
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 5])
+def test_a_pipeline_of_any_length_fits_its_slots_and_loses_no_unit(slots):
+    for length in range(7):
+        pipeline = jnp.arange(1.0, 1 + 2 * length).reshape(2, length)
+        read = np.asarray(in_slots(pipeline, slots))
+        assert read.shape == (2, slots)
+        np.testing.assert_array_equal(read.sum(axis=1), pipeline.sum(axis=1))
+        alike = min(length, slots - 1)
+        np.testing.assert_array_equal(read[:, :alike], pipeline[:, :alike])
+
+
+def test_what_is_read_of_a_graph_does_not_hang_on_the_bound_of_its_lead_times():
+    short, long = (serial_system(lead_time_bound=bound) for bound in (2, 9))
+    seen = random_observation(short, KEY)
+    unused = jnp.zeros((3, long.pipeline_length - short.pipeline_length))
+    seen_by_long = seen._replace(pipeline=jnp.concatenate([seen.pipeline, unused], axis=1))
+    variables = gnn(short, SMALL).init(KEY, seen)
+    orders = gnn(short, SMALL).apply(variables, seen).mode()
+    np.testing.assert_allclose(gnn(long, SMALL).apply(variables, seen_by_long).mode(), orders)
+    # Nor on anything else: one store that gets its orders at once is read by the same variables.
+    small = one_store(lead_time_bound=0)
+    gnn(small, SMALL).apply(variables, random_observation(small, KEY)).mode()
+
+
+@pytest.mark.parametrize("config", [GNNConfig, SymmetryAwareConfig])
+def test_a_net_that_would_see_nothing_is_refused(config):
+    network = one_store()
+    blind = config("gnn" if config is GNNConfig else "symmetry_aware", observes=("past_demand",))
+    with pytest.raises(InputError, match=r"of which this problem shows nothing; add inventory"):
+        graph_of(network, random_observation(network, KEY), blind)
+
+
+def dense(kernels: dict, *inputs: np.ndarray) -> np.ndarray:
+    """A perceptron with one hidden layer, whose first layer has a kernel for each input."""
+    hidden = kernels["Dense_0"]["bias"]
+    for index, values in enumerate(inputs):
+        hidden = hidden + values @ kernels[f"Dense_{index}"]["kernel"]
+    last = kernels[f"Dense_{len(inputs)}"]
+    return np.tanh(hidden) @ last["kernel"] + last["bias"]
+
+
+def test_on_one_store_it_is_the_net_written_out_by_hand():
+    """A supplier, a store and one edge: everything is heard in full, so no sum is scaled."""
+    network = one_store(lead_time_bound=4)
+    config = GNNConfig("gnn", width=3, hidden=(4,), rounds=2, activation="tanh", pipeline_slots=2)
+    with jax.enable_x64(True):
+        seen = random_observation(network, KEY)
+        policy = gnn(network, config)
+        variables = jax.tree.map(lambda x: 3.0 * x, policy.init(KEY, seen))
+        decision = policy.apply(variables, seen)
+        outputs, orders = np.asarray(decision.outputs), np.asarray(decision.mode())
+    nets = jax.tree.map(np.asarray, variables["params"])
+    seen = jax.tree.map(np.asarray, seen)
+    demand, lead_time = seen.demand_scale[0], seen.lead_time[0]
+    on_hand, pipeline = seen.on_hand[0], seen.pipeline[0]
+    cover = (on_hand + pipeline.sum()) / demand - (lead_time + 1)
+    read_of_store = [
+        *np.clip([on_hand / demand, pipeline[0] / demand, pipeline[1:].sum() / demand], -10, 10),
+        np.clip(cover, -10, 10),
+        *np.log1p([seen.holding_cost[0], seen.underage_cost[0]]),
+        seen.demand_std[0] / demand,
+        *(0, 0, 1),  # supply, stocking, demand
+    ]
+    read_of_supplier = [0] * 7 + [1, 0, 0]
+    read_of_edge = [np.log1p(seen.procurement_cost[0]), lead_time / 8, 0]  # the last: no loop
+
+    supplier, store = (
+        dense(nets["embed_nodes"], np.asarray(read)) for read in (read_of_supplier, read_of_store)
+    )
+    edge = dense(nets["embed_edges"], np.asarray(read_of_edge), supplier, store)
+    nothing = np.zeros(3)
+    for _ in range(2):
+        supplier, store = (
+            supplier + dense(nets["update_nodes"], supplier, nothing, edge),  # what left it
+            store + dense(nets["update_nodes"], store, edge, nothing),  # what came to it
+        )
+        edge = edge + dense(nets["update_edges"], edge, supplier, store)
+    (output,) = dense(nets["read"], edge)
+    level = 1 + (output if output > 0 else 10 * np.tanh(output / 10))
+    np.testing.assert_allclose(outputs, [output], rtol=1e-6)
+    np.testing.assert_allclose(orders, [demand * max(level - cover, 0)], rtol=1e-6)
+    assert abs(output) > 0.01, "far enough from nothing to tell"
+    assert orders[0] > 0

@@ -52,3 +52,16 @@ def test_another_structure_shape_or_type_is_one_sentence(tmp_path, change, named
     checkpoint.save(tmp_path, 1, state_of())
     with pytest.raises(InputError, match=named):
         checkpoint.restore(checkpoint.latest(tmp_path), change(state_of()))
+
+
+def test_one_field_is_restored_whatever_became_of_the_rest(tmp_path):
+    checkpoint.save(tmp_path, 1, state_of() | {"best": {"kernel": jnp.arange(4.0)}})
+    path = checkpoint.latest(tmp_path)
+    best = checkpoint.restore_field(path, "best", {"kernel": jnp.zeros(4)})
+    np.testing.assert_array_equal(best["kernel"], np.arange(4.0))
+    with pytest.raises(InputError, match=r"best/kernel is float32\[4\] there"):
+        checkpoint.restore_field(path, "best", {"kernel": jnp.zeros(5)})
+    with pytest.raises(InputError, match="best/bias is absent there"):
+        checkpoint.restore_field(path, "best", {"kernel": jnp.zeros(4), "bias": jnp.zeros(1)})
+    with pytest.raises(InputError, match="best/kernel"):
+        checkpoint.restore_field(path, "best", {})

@@ -293,8 +293,10 @@ def _synthetic(config: Any, drawn: Any) -> Demand:
                     f"{mean.flat[at]:g}; raise it above the mean, or use poisson demand"
                 )
             frozen = scipy.stats.nbinom(mean**2 / (variance - mean), mean / variance)
-    # Written so that it also refuses NaN, which SciPy gives for means beyond 1e19.
-    if not frozen.isf(TAIL).max() * mean.size <= MOST_ENTRIES:
+    # A table is longer than its mean, and quantiles of large means take SciPy minutes. Written so
+    # that it also refuses NaN, which SciPy gives for means beyond 1e19.
+    too_large = mean.max() * mean.size > MOST_ENTRIES
+    if too_large or not frozen.isf(TAIL).max() * mean.size <= MOST_ENTRIES:
         raise InputError(
             f"problem.demand.mean is up to {mean.max():g}, which for {len(mean)} scenarios makes "
             "tables of demand too large for memory; count in larger units, or use normal demand"

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 from examples import depots_and_stores, problem_config, sales_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -219,6 +220,13 @@ def test_tables_of_demand_are_refused_where_all_together_are_too_large(monkeypat
     params_of(config, scenarios=6)
     with pytest.raises(InputError, match=r"mean is up to 5, which for 7 scenarios .* too large"):
         params_of(config, scenarios=7)
+
+
+def test_tables_of_large_means_are_refused_before_any_quantile_is_computed(monkeypatch):
+    monkeypatch.setattr(type(scipy.stats.poisson(1.0)), "isf", None)
+    demand = {"distribution": "poisson", "mean": 1e9}
+    with pytest.raises(InputError, match=r"mean is up to 1e\+09, which for 9 scenarios"):
+        params_of(problem_config(demand=demand), scenarios=9)
 
 
 PAST = 3
