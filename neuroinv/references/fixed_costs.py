@@ -115,7 +115,12 @@ def _several_items(instance: Instance, params: Parameters) -> tuple[Reference, .
     of_joint, of_can = joint_quantity(network), can_order(network)
     starts = [np.asarray([cover, cover]) for cover in COVERS]
     best_joint = joint(_search(lambda point: cost_of(of_joint, joint(point)), starts))
-    starts = [np.asarray([0.0, cover / 2, cover / 2]) for cover in COVERS]
+    starts = [
+        np.asarray([must, joined * (cover - must), (1 - joined) * (cover - must)])
+        for must in (-1.5, -0.75, 0.0)
+        for cover in COVERS[1::2]
+        for joined in (0.5, 1.0)
+    ]
     best_can = opportune(_search(lambda point: cost_of(of_can, opportune(point)), starts))
     return (
         _reviewed(instance, params, cost_of, level),
