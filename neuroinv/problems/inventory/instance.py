@@ -256,11 +256,12 @@ def _order_sizes(
             periods[:, own, used] = values["lead_time"]
     jointly = [edge.joint_fixed_cost for edge in config.edges.values() if edge.joint_fixed_cost]
     return OrderSizes(
-        *(_float32(np.broadcast_to(ends, shape)) for ends in (lower, upper)),
-        _float32(fixed),
-        _float32(unit),
-        jnp.asarray(periods),
-        _float32(np.tile(jointly, (scenarios, 1))),
+        lower=_float32(np.broadcast_to(lower, shape)),
+        upper=_float32(np.broadcast_to(upper, shape)),
+        fixed_cost=_float32(fixed),
+        procurement_cost=_float32(unit),
+        lead_time=jnp.asarray(periods),
+        joint_fixed_cost=_float32(np.tile(jointly, (scenarios, 1))),
     )
 
 
