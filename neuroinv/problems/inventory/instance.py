@@ -180,7 +180,7 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
     sizes = None
     if network.order_cells:
         sizes = _order_sizes(instance, lead_time, of_edges("fixed_cost"))
-        lead_time = np.asarray(sizes.lead_time).max(axis=2)
+        lead_time = np.where(np.isfinite(sizes.lower), sizes.lead_time, 0).max(axis=2)
 
     customers = sum(node.kind == "demand" for node in network.nodes)
     present = of_nodes("present", ("demand",), whole=True)
