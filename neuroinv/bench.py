@@ -24,6 +24,7 @@ from neuroinv.composition import compose
 from neuroinv.config import MLPConfig, nearest, parse
 from neuroinv.gradients import pathwise
 from neuroinv.keys import Branch, branch
+from neuroinv.problems.inventory.instance import Instance
 from neuroinv.rollout import draw, greedy, total
 from neuroinv.scenarios import chunk_size
 from neuroinv.types import InputError
@@ -63,6 +64,7 @@ def _case(name: str, overrides: list[str], repeats: int) -> Iterator[dict[str, A
     key = branch(jax.random.key(config.seed), Branch.TRAIN)
     scenarios = draw(experiment.problem, params, key, experiment.train.periods)
     assert experiment.algorithm is not None
+    assert isinstance(experiment.instance, Instance)
     assert isinstance(config.policy, MLPConfig)
     state = experiment.algorithm.init(jax.random.key(config.seed))
     kernels = [x for x in jax.tree.leaves(state.variables) if x.ndim == 2]

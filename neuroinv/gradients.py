@@ -80,7 +80,7 @@ def score_function(policy: Policy, variables: PyTree, log_std: Float[Array, "*ou
 
     def decide(observation: PyTree, key: PRNGKeyArray) -> Choice:
         decision = noisy(policy, variables, log_std, observation)
-        drawn = jax.lax.stop_gradient(decision.sample(key))
+        drawn: PyTree = jax.lax.stop_gradient(decision.sample(key))
         action = jax.lax.stop_gradient(decision.to_action(drawn))
         return Choice(action, drawn, decision.log_prob(drawn), decision.entropy())
 

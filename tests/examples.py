@@ -114,6 +114,13 @@ def first(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: leaf[0], tree)
 
 
+def in_x64(tree: PyTree) -> PyTree:
+    """The same numbers in double precision, where that is enabled."""
+    return jax.tree.map(
+        lambda leaf: jnp.asarray(leaf, float if leaf.dtype.kind == "f" else leaf.dtype), tree
+    )
+
+
 def open_loop(orders: Float[Array, "periods edges"]) -> Act:
     """Orders given beforehand."""
     return lambda observation, noise, period: orders[period]

@@ -29,7 +29,7 @@ from neuroinv.gradients import (
 )
 from neuroinv.keys import Branch, branch
 from neuroinv.rollout import Sampled, sample
-from neuroinv.types import Algorithm, Policy, Problem, Scenarios, TrainState
+from neuroinv.types import Algorithm, InputError, Policy, Problem, Scenarios, TrainState
 
 REFERENCE_WEIGHT = 5.0  # of the cost beside the score in the paper's public code
 
@@ -57,7 +57,8 @@ def hpo(
     The metric `train_cost` is that of drawn regimes; the greedy policy takes the likeliest.
 
     Raises InputError, as it is traced, for a policy whose decision is random in other ways than in
-    its regimes, and for a batch of one scenario where the baseline compares scenarios.
+    its regimes, for a batch of one scenario where the baseline compares scenarios, and for last
+    decisions that leave none to train.
     """
     schedule = optax.cosine_decay_schedule(config.learning_rate, steps, config.final_learning_rate)
     optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule))
@@ -91,6 +92,11 @@ def hpo(
         draws, _, shuffles = _keys(state.key, state.step)
         keys = jax.random.split(draws, (scenarios, periods))
         trained_until = periods - config.last_decisions
+        if trained_until < 1:
+            raise InputError(
+                f"algorithm.last_decisions is {config.last_decisions}, which leaves none of "
+                f"{periods} periods to train; lower it"
+            )
         entropy_weight = config.entropy * jnp.maximum(1 - state.step / steps, 0.0)
 
         def loss(variables: PyTree) -> tuple[Scalar, tuple[Sampled, Periods, Periods]]:

@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree, Scalar
 
 from neuroinv.gradients import Periods
 from neuroinv.rollout import Sampled
+from neuroinv.types import InputError
 
 Score = Callable[[PyTree, PyTree, PyTree], tuple[Float[Array, ""], Float[Array, ""]]]
 """(trained variables, observation, what was drawn) -> its log probability, and the entropy."""
@@ -63,9 +64,18 @@ def proximal_updates(
     how: Proximal,
     entropy_weight: Float[Array, ""] | float,
 ) -> tuple[PyTree, PyTree, dict[str, Scalar]]:
-    """Trained variables and optimiser state after all epochs, or those in which a policy came as
-    far from the old one as it may. What does not divide into minibatches sits an epoch out."""
+    """Trained variables and optimiser state after all epochs, or where on a minibatch a policy is
+    farther from the old one than it may be. What does not divide into minibatches sits an epoch
+    out.
+
+    Raises InputError for more minibatches than decisions.
+    """
     count = len(rows.log_prob) // how.minibatches
+    if not count:
+        raise InputError(
+            f"algorithm.minibatches is {how.minibatches} but a batch has {len(rows.log_prob)} "
+            "decisions; lower it"
+        )
 
     def loss(trained: PyTree, part: Rows) -> tuple[Scalar, Scalar]:
         log_prob, entropy = jax.vmap(score, (None, 0, 0))(trained, part.observation, part.drawn)
@@ -80,18 +90,11 @@ def proximal_updates(
     def step(carried: tuple[PyTree, PyTree, Bool[Array, ""]], part: Rows) -> Any:
         trained, state, over = carried
         (_, divergence), gradient = jax.value_and_grad(loss, has_aux=True)(trained, part)
+        over |= divergence > how.most_divergence
         change, following = optimizer.update(gradient, state)
-        moved = optax.apply_updates(trained, change)
-
-        def unless_over(new: PyTree, old: PyTree) -> PyTree:
-            return jax.tree.map(lambda a, b: jnp.where(over, b, a), new, old)
-
-        following = unless_over(following, state)
-        return (
-            unless_over(moved, trained),
-            following,
-            over | (divergence > how.most_divergence),
-        ), (divergence)
+        moved = optax.apply_updates(trained, change), following
+        kept = jax.tree.map(lambda new, old: jnp.where(over, old, new), moved, (trained, state))
+        return (*kept, over), divergence
 
     def epoch(carried: Any, key: PRNGKeyArray) -> Any:
         order = jax.random.permutation(key, len(rows.log_prob))[: count * how.minibatches]

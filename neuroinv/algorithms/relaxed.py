@@ -58,7 +58,7 @@ def relaxed(
             weights = jax.nn.softmax(logits / temperature)
             if config.straight_through:
                 chosen = jax.nn.one_hot(jnp.argmax(logits, axis=-1), logits.shape[-1])
-                weights = chosen + weights - jax.lax.stop_gradient(weights)
+                weights = chosen + (weights - jax.lax.stop_gradient(weights))
             action = decision.transform(weights, decision.outputs)
             return Choice(action, (), jnp.zeros(()), decision.entropy())
 

@@ -87,9 +87,10 @@ class OrderSizesConfig:
             steps = getattr(self, name)
             for point in () if steps is None else steps.breakpoints:
                 if point <= self.least or (self.most is not None and point >= self.most):
+                    end = "least" if point <= self.least else "most"
                     raise ValueError(
-                        f"{name} jumps at {point:g}, which orders from least={self.least:g} to "
-                        f"most={self.most} never cross; remove that breakpoint and its value"
+                        f"{name} jumps at {point:g}, which no order crosses because of "
+                        f"{end}={getattr(self, end):g}; remove that breakpoint and its value"
                     )
         if self.fixed_cost is not None and min(self.fixed_cost.values, default=0) < 0:
             raise ValueError(f"fixed_cost has {min(self.fixed_cost.values):g}; give 0 or more")

@@ -174,7 +174,7 @@ def _sentence(error: ValidationError) -> str:
             message = first["msg"].removeprefix("Value error, ")
             return f"{field} {message}" if message.startswith("must") else f"{field}: {message}"
         case "union_tag_not_found":
-            tag = first["ctx"]["discriminator"].strip("'")
+            tag = first["ctx"]["discriminator"].strip("'()")
             return f"{field}.{tag} is missing; give it a value"
         case "union_tag_invalid":
             tag = first["ctx"]["discriminator"].strip("'()")

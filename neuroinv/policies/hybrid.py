@@ -78,7 +78,7 @@ def hybrid(network: Network, config: HybridConfig) -> Policy:
         return net.init(key, features(example))
 
     def apply(variables: PyTree, observation: Observation) -> Categorical:
-        logits, raw = net.apply(variables, features(observation))
-        return order_regimes(network, observation, logits, raw, config.orders, config.start)
+        logits, outputs = map(jnp.asarray, net.apply(variables, features(observation)))
+        return order_regimes(network, observation, logits, outputs, config.orders, config.start)
 
     return Policy(init, apply)

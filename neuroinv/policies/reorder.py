@@ -6,7 +6,8 @@ levels; they are found exactly or by search in `neuroinv.references.fixed_costs`
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -101,7 +102,7 @@ def can_order(network: Network) -> Policy:
     return _given(apply)
 
 
-def _given(apply) -> Policy:
+def _given(apply: Callable[[Any, Observation], Deterministic]) -> Policy:
     return Policy(lambda key, example: (), apply, trained=False)
 
 

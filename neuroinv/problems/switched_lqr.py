@@ -14,8 +14,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from neuroinv.config import SwitchedLQRConfig
-from neuroinv.optima import SwitchedSystem, switched_lqr_matrices, two_state_matrices
-from neuroinv.types import Outcome, Problem
+from neuroinv.optima import (
+    SwitchedSystem,
+    stationary_gain,
+    switched_lqr_matrices,
+    two_state_matrices,
+)
+from neuroinv.types import InputError, Outcome, Problem
 
 
 class SwitchedLQR(NamedTuple):
@@ -71,7 +76,10 @@ class Flows(NamedTuple):
 
 
 def build_switched_lqr(config: SwitchedLQRConfig, periods: int) -> SwitchedLQR:
-    """The instance that a config describes, in episodes of so many periods."""
+    """The instance that a config describes, in episodes of so many periods.
+
+    Raises InputError for a mode that cannot keep the state in bounds.
+    """
     if config.instance == "two_states":
         system = two_state_matrices()
     else:
@@ -85,6 +93,15 @@ def build_switched_lqr(config: SwitchedLQRConfig, periods: int) -> SwitchedLQR:
             config.control_cost,
             config.matrices_seed,
         )
+    for mode in range(len(system.dynamics)):
+        try:
+            stationary_gain(system, mode)
+        except ValueError:
+            raise InputError(
+                f"problem.instability is {config.instability:g} and no control in mode {mode} keeps "
+                f"such a state in bounds with problem.low={config.low:g}; lower problem.instability "
+                "below 1, or raise problem.low"
+            ) from None
     return SwitchedLQR(config, system, periods)
 
 

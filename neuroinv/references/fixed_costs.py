@@ -31,8 +31,8 @@ from neuroinv.policies.reorder import (
 from neuroinv.problems.inventory.demand import Discrete
 from neuroinv.problems.inventory.dynamics import Parameters, inventory_problem
 from neuroinv.problems.inventory.instance import Instance, draw_parameters
-from neuroinv.problems.inventory.network import locations, sources
-from neuroinv.references.fixed import fixed_parameters
+from neuroinv.problems.inventory.network import destinations, locations, sources
+from neuroinv.references.fixed import all_equal, fixed_parameters
 from neuroinv.references.one_store import as_one_store
 from neuroinv.references.reference import Reference
 from neuroinv.rollout import average_costs, draw, greedy, total
@@ -53,18 +53,19 @@ def fixed_cost_references(instance: Instance) -> tuple[Reference, ...]:
     if not direct or not plain or params is None or config.objective != "cost":
         return ()
     if len(network.edges) == 1:
-        return _one_item(instance)
-    if config.unmet_demand == "lost" or not (params.holding_cost > 0).all():
+        return _one_item(instance, params)
+    charged = np.concatenate([params.holding_cost, params.underage_cost])
+    if config.unmet_demand == "lost" or not (charged > 0).all():
         return ()
     return _several_items(instance, params)
 
 
-def _one_item(instance: Instance) -> tuple[Reference, ...]:
-    store = as_one_store(instance.config)
+def _one_item(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
+    store, sizes = as_one_store(instance.config), params.sizes
     if store is None or not isinstance(store.demand, np.ndarray):
         return ()
-    (edge,) = instance.config.edges.values()
-    fixed = float(np.max(edge.fixed_cost)) + edge.joint_fixed_cost
+    assert sizes is not None
+    fixed = float(sizes.fixed_cost[0, 1] + np.sum(sizes.joint_fixed_cost))
     system = (store.demand, store.lead_time, store.holding_cost, store.underage_cost, fixed)
     policy = reorder(instance.network)
 
@@ -92,9 +93,11 @@ def _one_item(instance: Instance) -> tuple[Reference, ...]:
 def _several_items(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
     network = instance.network
     cost_of = _simulated_cost(instance)
-    mean, std = (np.asarray(x, np.float64) for x in (params.demand.mean, params.demand.std))
-    holding = np.asarray(params.holding_cost, np.float64)
-    underage = np.asarray(params.underage_cost, np.float64)
+    at_edges, demand = destinations(network), params.demand
+    mean, std, holding, underage = (
+        np.asarray(values, np.float64)[at_edges]
+        for values in (demand.mean, demand.std, params.holding_cost, params.underage_cost)
+    )
     safety = scipy.stats.norm.ppf(underage / (underage + holding))
     lead_time = np.asarray(params.lead_time, np.float64)
 
@@ -138,24 +141,25 @@ def _reviewed(
     level: Callable[[float], Array],
 ) -> Reference:
     """The best (R, S): exact for demand in whole units that shares one fixed cost and lead time."""
-    policy = periodic_review(instance.network)
-    sizes, demand = params.sizes, params.demand
+    network, demand, sizes = instance.network, params.demand, params.sizes
+    policy, at_edges = periodic_review(network), destinations(network)
     assert sizes is not None
-    lead_times = set(np.asarray(params.lead_time).tolist())
-    if isinstance(demand, Discrete) and len(lead_times) == 1 and not sizes.fixed_cost.any():
+    one_order = network.joint_orders == (tuple(range(len(network.edges))),)
+    shared = one_order and not sizes.fixed_cost.any() and all_equal(np.asarray(params.lead_time))
+    if isinstance(demand, Discrete) and shared:
         best = optima.periodic_review_optimum(
-            [_probabilities(row) for row in np.asarray(demand.cumulative, np.float64)],
-            lead_times.pop(),
-            np.asarray(params.holding_cost, np.float64),
-            np.asarray(params.underage_cost, np.float64),
-            float(np.sum(sizes.joint_fixed_cost)),
+            [_probabilities(row) for row in np.asarray(demand.cumulative, np.float64)[at_edges]],
+            int(params.lead_time[0]),
+            np.asarray(params.holding_cost, np.float64)[at_edges],
+            np.asarray(params.underage_cost, np.float64)[at_edges],
+            float(sizes.joint_fixed_cost[0]),
         )
         variables = PeriodicReview(
             jnp.int32(best.review_periods), jnp.asarray(best.levels, jnp.float32)
         )
-        return Reference(
-            "best (R, S)", f"R={best.review_periods}", best.cost, policy, variables, False
-        )
+        # Whatever is demanded is bought some day.
+        cost = best.cost + float(params.procurement_cost @ demand.mean[at_edges])
+        return Reference("best (R, S)", f"R={best.review_periods}", cost, policy, variables, False)
     tried = [
         PeriodicReview(jnp.int32(review), level(cover))
         for review in range(1, int(COVERS[-1]) + 1)

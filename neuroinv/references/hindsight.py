@@ -5,6 +5,7 @@ from __future__ import annotations
 from neuroinv.config import ProblemConfig, SeriesDemand, numbers
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.problems.inventory.instance import Instance
+from neuroinv.problems.inventory.order_sizes import has_sizes
 from neuroinv.references.reference import Reference
 
 
@@ -18,7 +19,10 @@ def hindsight_references(instance: Instance) -> tuple[Reference, ...]:
 
 def _just_in_time_is_best(config: ProblemConfig, demand: SeriesDemand) -> bool:
     """Whether nobody can earn more: all demand is met, no stock is held, and orders are free."""
-    free = all(max(numbers(edge.procurement_cost)) == 0 for edge in config.edges.values())
+    free = all(
+        max(numbers(edge.procurement_cost)) == 0 and not has_sizes(edge)
+        for edge in config.edges.values()
+    )
     starts_empty = config.initial_inventory == (0, 0)
     # What arrives at once where it is shipped on waits for a period, and may pay for it.
     kinds = {name: node.kind for name, node in config.nodes.items()}

@@ -23,6 +23,7 @@ from neuroinv.policies.allocation import whole_units
 from neuroinv.policies.stock_levels import base_stock, capped_base_stock, levels
 from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.instance import Instance
+from neuroinv.problems.switched_lqr import SwitchedLQR
 from neuroinv.references.reference import (
     Reference,
     before_softplus,
@@ -153,9 +154,11 @@ def level_of(instance: Instance, variables: PyTree) -> float:
     return float(levels(instance.network, variables, example_observation(instance))[0])
 
 
-def fitted_level(instance: Instance, variables: PyTree) -> str:
+def fitted_level(instance: Instance | SwitchedLQR, variables: PyTree) -> str:
     """The base-stock level of a single store's fitted policy, for a reader; else nothing."""
-    if set(variables) != {"cover"} or as_one_store(instance.config) is None:
+    if isinstance(instance, SwitchedLQR) or set(variables) != {"cover"}:
+        return ""
+    if as_one_store(instance.config) is None:
         return ""
     return f"S={level_of(instance, variables):.3f}"
 

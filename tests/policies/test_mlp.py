@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from examples import first, parameters, states, warehouse_tree
+from examples import first, in_x64, parameters, states, warehouse_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -213,12 +213,6 @@ def along(direction, gradient):
     return sum(
         np.sum(d * np.asarray(g))
         for d, g in zip(jax.tree.leaves(direction), jax.tree.leaves(gradient), strict=True)
-    )
-
-
-def in_x64(tree):
-    return jax.tree.map(
-        lambda leaf: jnp.asarray(leaf, float if leaf.dtype.kind == "f" else leaf.dtype), tree
     )
 
 

@@ -180,6 +180,7 @@ def inventory_problem(network: Network) -> Problem:
     ) -> tuple[State, Outcome]:
         taken_in = 1 - route(into_customers.T, 1 - params.present)  # nobody orders where nobody is
         if params.sizes is None:
+            assert not isinstance(action, SizedOrders)
             orders = action * taken_in
             by_time = orders[:, None] * jax.nn.one_hot(params.lead_time, bound + 1)
             unit_cost, fixed = params.procurement_cost, jnp.zeros_like(orders[0])

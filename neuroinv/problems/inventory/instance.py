@@ -180,7 +180,7 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
     sizes = None
     if network.order_cells:
         sizes = _order_sizes(instance, lead_time, of_edges("fixed_cost"))
-        lead_time = np.asarray(sizes.lead_time).max(axis=2)
+        lead_time = np.where(np.isfinite(sizes.lower), sizes.lead_time, 0).max(axis=2)
 
     customers = sum(node.kind == "demand" for node in network.nodes)
     present = of_nodes("present", ("demand",), whole=True)
@@ -256,11 +256,12 @@ def _order_sizes(
             periods[:, own, used] = values["lead_time"]
     jointly = [edge.joint_fixed_cost for edge in config.edges.values() if edge.joint_fixed_cost]
     return OrderSizes(
-        *(_float32(np.broadcast_to(ends, shape)) for ends in (lower, upper)),
-        _float32(fixed),
-        _float32(unit),
-        jnp.asarray(periods),
-        _float32(np.tile(jointly, (scenarios, 1))),
+        lower=_float32(np.broadcast_to(lower, shape)),
+        upper=_float32(np.broadcast_to(upper, shape)),
+        fixed_cost=_float32(fixed),
+        procurement_cost=_float32(unit),
+        lead_time=jnp.asarray(periods),
+        joint_fixed_cost=_float32(np.tile(jointly, (scenarios, 1))),
     )
 
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from neuroinv.config import EdgeConfig, StepsConfig, numbers
+from neuroinv.config import EdgeConfig, OrderSizesConfig, StepsConfig, numbers
 from neuroinv.discontinuities import Cells, Steps, cell_weights, merge
 
 
@@ -114,22 +114,20 @@ def edge_cells(name: str, edge: EdgeConfig) -> Cells:
 
     Raises what `merge` raises.
     """
-    sizes = edge.order_sizes
-    most = np.inf if sizes is None or sizes.most is None else sizes.most
+    sizes = edge.order_sizes or OrderSizesConfig()
+    most = np.inf if sizes.most is None else sizes.most
 
-    def steps(given: StepsConfig | None, nothing: float | None) -> Steps:
+    def steps(given: StepsConfig | None, of_nothing: float) -> Steps:
         if given is None:
             return Steps((0.0, 0.0, most), (0.0, 0.0))
-        first = given.values[0] if nothing is None else nothing
-        return Steps((0.0, 0.0, *given.breakpoints, most), (first, *given.values))
+        return Steps((0.0, 0.0, *given.breakpoints, most), (of_nothing, *given.values))
 
     features = {
-        "fixed_cost": steps(sizes and sizes.fixed_cost, 0.0),
-        "procurement_cost": steps(sizes and sizes.procurement_cost, 0.0),
+        "fixed_cost": steps(sizes.fixed_cost, 0.0),
+        "procurement_cost": steps(sizes.procurement_cost, 0.0),
     }
-    if sizes is not None and sizes.lead_time is not None:
-        features["lead_time"] = steps(sizes.lead_time, None)
+    if sizes.lead_time is not None:
+        features["lead_time"] = steps(sizes.lead_time, sizes.lead_time.values[0])
     cells = merge(features, f"problem.edges.{name}.order_sizes")
-    if sizes is not None:
-        cells.lower[1] = sizes.least
+    cells.lower[1] = sizes.least
     return cells
