@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,15 +44,20 @@ def listening(console: Console, steps: int, shown: bool) -> Iterator[Listener]:
     else:
         began = time.perf_counter()
         last = float("-inf")
+        first: tuple[float, int] | None = None  # time and step of this training's first event
 
         def lines(event: Event) -> None:
-            nonlocal last
+            nonlocal last, first
             now = time.perf_counter()
             training = event.stage == "training"
+            first = (first or (now, event.step)) if training else None
             if training and event.step < steps and now - last < SECONDS_BETWEEN_LINES:
                 return
             last = now if training else last
             step = f" {event.step}/{steps}  {_measured(event)}" if training else ""
+            if first and first[1] < event.step < steps:
+                left = (now - first[0]) / (event.step - first[1]) * (steps - event.step)
+                step += f"  {datetime.timedelta(seconds=round(left))} left"
             console.print(f"{now - began:7.1f} s  {event.stage}{step}", highlight=False)
 
         yield lines
@@ -63,4 +69,6 @@ def _measured(event: Event) -> str:
         shown.append(f"dev {event.metrics['dev']:.4f}")
     if "gap" in event.metrics:
         shown.append(f"gap {event.metrics['gap']:+.2%}")
+    if "share" in event.metrics:
+        shown.append(f"share of bound {event.metrics['share']:.2%}")
     return "  ".join(shown)

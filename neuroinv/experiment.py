@@ -22,7 +22,7 @@ from neuroinv.build import Experiment, as_scored, build, dev_scenarios
 from neuroinv.config import Config, SeriesDemand, parse, to_mapping
 from neuroinv.keys import Branch, branch
 from neuroinv.references import Reference, exact_costs, fitted_level, references
-from neuroinv.rollout import Act, greedy, total
+from neuroinv.rollout import Act, average_costs, greedy, total
 from neuroinv.training import checkpoint
 from neuroinv.training.evaluation import BLOCK, streamed_average_costs
 from neuroinv.training.loop import LoopState, Programs, compile_programs, is_over, run_segments
@@ -46,7 +46,8 @@ class Event(NamedTuple):
     stage: str
     step: int = 0
     metrics: dict[str, float] = {}  # noqa: RUF012 (never mutated)
-    """Means over seeds, in the sense of the objective: dev cost or profit, gap to the bound."""
+    """Means over seeds, in the sense of the objective: dev cost and its gap to the bound, or dev
+    profit and its share of the bound."""
 
 
 Listener = Callable[[Event], None]
@@ -239,7 +240,7 @@ def _optimise(
     run.forget_metrics_after(step)
     run.write_facts(compile_seconds=programs.compile_seconds, resumed_from=step)
     sign = -1 if experiment.profit else 1
-    bound = next((r.exact for r in known if r.is_bound and r.exact), None)
+    bound = _bound_on_dev(experiment, known)
     seconds_before = run.facts["train_seconds"] + programs.initialise_seconds
     began = saved = time.perf_counter()
 
@@ -251,7 +252,7 @@ def _optimise(
         best = float(np.mean(metrics["best_dev_cost"]))
         shown = {"dev": sign * best}
         if bound:
-            shown["gap"] = best / bound - 1
+            shown |= {"share": best / bound} if sign < 0 else {"gap": best / bound - 1}
         listen(Event("training", step, shown))
         write_events(step, metrics)
         if now - saved >= config.checkpoint_seconds:
@@ -265,6 +266,23 @@ def _optimise(
     checkpoint.save(run.checkpoints, int(np.max(np.asarray(state.train.step))), state)
     run.write_facts(train_seconds=seconds_before + time.perf_counter() - began)
     return state
+
+
+def _bound_on_dev(experiment: Experiment, known: tuple[Reference, ...]) -> float | None:
+    """Least average cost that any policy could have on the dev scenarios: the exact optimum, or the
+    bound of hindsight on these very paths; None where neither is known."""
+    bound = next((reference for reference in known if reference.is_bound), None)
+    if bound is None or not isinstance(bound.policy, HindsightPolicy):
+        return None if bound is None else bound.exact
+    act, dev = greedy(bound.policy, bound.variables), dev_scenarios(experiment)
+
+    def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
+        orders = act(observation, noise, period)
+        return as_scored(experiment.config, experiment.instance, observation, orders)
+
+    problem, burn_in = experiment.problem, experiment.dev.burn_in
+    costs = jax.jit(lambda dev: total(average_costs(problem, scored, dev, burn_in)))(dev)
+    return float(jnp.mean(costs))
 
 
 def _score(

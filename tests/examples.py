@@ -57,6 +57,14 @@ def warehouse_tree(
     return build_network(nodes, edges, lead_time_bound, **rules)
 
 
+def two_depots(lead_time_bound: int = 4, **rules: Any) -> Network:
+    """A supply, two depots and three stores, of which both depots serve the second."""
+    kinds = ("supply", "stocking", "stocking", "demand", "demand", "demand")
+    nodes = tuple(Node(f"node_{index}", kind) for index, kind in enumerate(kinds))
+    edges = ((0, 1), (0, 2), (1, 3), (1, 4), (2, 4), (2, 5))
+    return build_network(nodes, tuple(Edge(*ends) for ends in edges), lead_time_bound, **rules)
+
+
 def sizes(network: Network) -> tuple[int, int, int]:
     """How many locations, demand locations and edges there are."""
     return len(locations(network)), len(demand_locations(network)), len(network.edges)

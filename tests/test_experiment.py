@@ -260,7 +260,10 @@ def test_real_sales_from_table_to_share_of_the_bound(tmp_path):
         "training.seeds=1",
         "training.steps=100",
     )
-    table = train(config).table
+    shares = []
+    table = train(config, lambda event: shares.append(event.metrics.get("share"))).table
+    assert all(0 < share < 1 for share in shares if share is not None)
+    assert shares[-2] is not None, "training is measured against the bound as it goes"
     bound, level, learned = table.rows
     assert (bound.name, level.name, learned.name) == ("just_in_time", "base_stock", "mlp")
     assert table.profit

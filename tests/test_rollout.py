@@ -21,6 +21,7 @@ from examples import (
     serial_system,
     sizes,
     trajectory,
+    two_depots,
     warehouse_tree,
 )
 from pydantic import TypeAdapter
@@ -28,8 +29,10 @@ from pydantic import TypeAdapter
 from neuroinv.build import build_policy
 from neuroinv.composition import choices, conf_folder
 from neuroinv.config import PolicyConfig
+from neuroinv.policies.allocation import proportional
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.policies.stock_levels import base_stock, capped_base_stock
+from neuroinv.policies.wanted_orders import wanted_orders
 from neuroinv.problems.inventory.demand import Series
 from neuroinv.problems.inventory.dynamics import Noise, inventory_problem
 from neuroinv.problems.inventory.network import Network
@@ -52,8 +55,10 @@ NETWORKS = {
     "serial": serial_system(),
     "warehouse, lost": warehouse_tree(unmet_demand="lost"),
     "cross-dock": warehouse_tree(holds_stock=False),
+    "many warehouses": two_depots(unmet_demand="lost"),
 }
-LEAD_TIMES = {1: [2], 3: [1, 3, 2], 4: [0, 2, 4, 1]}  # by number of edges; one of them is 0
+# By number of edges; one of them is 0.
+LEAD_TIMES = {1: [2], 3: [1, 3, 2], 4: [0, 2, 4, 1], 6: [1, 3, 0, 2, 4, 1]}
 
 
 def scenario_of(network: Network):
@@ -87,7 +92,26 @@ def test_gradient_in_orders_is_the_slope_of_the_cost(name):
         assert_gradient_is_slope(jax.jit(jax.value_and_grad(cost)), orders)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["cross-dock", "many warehouses"])
+def test_gradient_in_levels_that_share_out_stock_is_the_slope_of_the_cost(name):
+    """Through the split of an order over several suppliers, and of scarce stock over receivers."""
+    network = NETWORKS[name]
+    with jax.enable_x64(True):
+        scenario = scenario_of(network)
+        problem, weights = inventory_problem(network), average_weights(PERIODS, 0)
+
+        def cost(levels):
+            def act(observation, noise, period):
+                wanted = wanted_orders(network, observation, levels, "up_to")
+                return proportional(network, wanted, observation.on_hand)
+
+            return total(simulate(problem, act, *scenario, weights).costs)
+
+        point = np.random.default_rng(3).uniform(0.2, 1.5, sizes(network)[2])
+        assert_gradient_is_slope(jax.jit(jax.value_and_grad(cost)), point)
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "many warehouses"])
 def test_gradient_in_cover_and_cap_is_the_slope_of_the_cost(name):
     network = NETWORKS[name]
     with jax.enable_x64(True):
