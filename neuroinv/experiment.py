@@ -296,17 +296,16 @@ def _score(
     sign = -1.0 if profit else 1.0
     rows = []
     for reference in known:
-        tested = None
+        tested, error = None, None
         if reference.policy is not None:
             act = greedy(reference.policy, reference.variables)
             hindsight = isinstance(reference.policy, HindsightPolicy)
-            cost = float(jnp.mean(test_costs(experiment, act, hindsight)))
-            tested = Interval(sign * cost, sign * cost, sign * cost)
-        rows.append(Row(reference.name, reference.detail, reference.exact, tested))
+            tested, error = _simulated(sign, test_costs(experiment, act, hindsight))
+        rows.append(Row(reference.name, reference.detail, reference.exact, tested, error))
     rows += compared
     policy = experiment.policy
     if isinstance(policy, Policy):
-        costs = _test_costs_of_seeds(experiment, policy, variables)
+        of_each, errors = _test_costs_of_seeds(experiment, policy, variables)
         of_seeds = [
             jax.tree.map(lambda leaf, i=seed: leaf[i], variables)
             for seed in range(config.training.seeds)
@@ -316,26 +315,41 @@ def _score(
             filter(None, (fitted_level(experiment.instance, one) for one in of_seeds[:MOST_LEVELS]))
         )
         mean_exact = None if exact is None else float(np.mean(exact))
-        rows.append(Row(config.policy.kind, detail, mean_exact, bootstrap(sign * costs)))
+        tested, error = bootstrap(sign * of_each), float(np.mean(errors))
+        rows.append(Row(config.policy.kind, detail, mean_exact, tested, error))
     else:
-        cost = sign * float(jnp.mean(test_costs(experiment, greedy(policy, variables), True)))
-        rows.append(Row(config.policy.kind, "", None, Interval(cost, cost, cost)))
+        costs = test_costs(experiment, greedy(policy, variables), True)
+        rows.append(Row(config.policy.kind, "", None, *_simulated(sign, costs)))
     bound = next((reference.name for reference in known if reference.is_bound), None)
     return Table(config.problem.name, config.policy.kind, profit, bound, tuple(rows))
 
 
+def _simulated(sign: float, costs: PerScenario) -> tuple[Interval, float]:
+    """Mean over scenarios, in the sense of the objective, and its standard error."""
+    mean, error = _mean_and_error(costs)
+    value = sign * float(mean)
+    return Interval(value, value, value), float(error)
+
+
+def _mean_and_error(costs: PerScenario) -> tuple[Array, Array]:
+    """Mean over scenarios, and its standard error."""
+    return jnp.mean(costs), jnp.std(costs) / jnp.sqrt(len(costs))
+
+
 def _test_costs_of_seeds(
     experiment: Experiment, policy: Policy, variables: PyTree
-) -> Float64[np.ndarray, " seeds"]:
+) -> tuple[Float64[np.ndarray, " seeds"], Float64[np.ndarray, " seeds"]]:
+    """Mean cost of each seed, and its standard error over scenarios."""
     chunk = experiment.config.training.seed_chunk
     costs = jax.jit(
         lambda of_seeds: map_seeds(
-            lambda one: jnp.mean(test_costs(experiment, greedy(policy, one), False)),
+            lambda one: _mean_and_error(test_costs(experiment, greedy(policy, one), False)),
             of_seeds,
             chunk,
         )
     )(variables)
-    return np.asarray(costs, np.float64)
+    mean, error = (np.asarray(part, np.float64) for part in costs)
+    return mean, error
 
 
 def test_costs(experiment: Experiment, act: Act, hindsight: bool) -> PerScenario:

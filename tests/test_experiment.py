@@ -207,6 +207,12 @@ def test_evaluate_repeats_the_table_and_takes_overrides(example):
     assert read_table(finished.path) == finished.table
 
 
+def test_evaluate_keeps_the_order_of_nodes_and_edges(tmp_path):
+    """A perceptron's inputs and outputs follow it, and it is not that of the alphabet."""
+    finished = train(small_config(tmp_path, "problem=serial_3", "policy.hidden=[4]"))
+    assert evaluate(finished.path) == finished.table
+
+
 def test_a_checkpoint_of_another_structure_is_one_sentence(example):
     _, finished = example
 

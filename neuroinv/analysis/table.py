@@ -23,6 +23,8 @@ class Row(NamedTuple):
     """What theory says, to float64 precision; None where it says nothing."""
     tested: Interval | None
     """Average on the test scenarios; over seeds, with an interval, where there are several."""
+    standard_error: float | None = None
+    """Of that average: what the luck of the test paths may be, mean over seeds."""
 
     @property
     def value(self) -> float:

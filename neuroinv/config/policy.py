@@ -252,7 +252,9 @@ class JustInTimeConfig:
     kind: Literal["just_in_time"]
     """Which policy."""
     path: Literal["cheapest", "fastest"] = "cheapest"
-    """Which path each customer is supplied along; fastest is what published profits used."""
+    """Which path each customer is supplied along. Published profits are those of the cheapest, for
+    several warehouses with all lead times to stores set to 1; the paper's public code takes the
+    fastest."""
 
 
 PolicyConfig = Annotated[

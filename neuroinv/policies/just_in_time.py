@@ -98,8 +98,9 @@ def supply_paths(network: Network, path: Preference, observation: Observation) -
 
     `cheapest` takes the least cost per unit and, among equals, the least delay: with the future
     known, delay is no drawback. `fastest` takes the least delay and, among equals, the edge listed
-    first, whatever it costs, as the code behind the published just-in-time profits does (for
-    several warehouses they were computed with every lead time from warehouse to store set to 1).
+    first, whatever it costs, as the paper's public code does. The published profits for several
+    warehouses are those of the cheapest paths with every lead time from warehouse to store set to 1
+    (`tests/references/test_real_networks.py`).
     """
     into, lead_time = incoming(network), observation.lead_time
     from_location = sources(network) >= 0

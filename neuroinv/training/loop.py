@@ -24,6 +24,10 @@ from neuroinv.training.seeds import map_seeds
 from neuroinv.types import Algorithm, InputError, Problem, Scenarios, TrainState
 
 
+class DivergedError(InputError):
+    """No seed has a finite dev cost any more."""
+
+
 class LoopState(NamedTuple):
     """What the loop carries for one seed; with several, every leaf leads with them."""
 
@@ -149,7 +153,7 @@ def run_segments(
     """Run segments until all updates are done or every seed has stopped.
 
     `on_segment` gets the number of updates done, the state and the metrics (arrays over seeds)
-    after each. Raises InputError when no seed has a finite dev cost.
+    after each. Raises DivergedError when no seed has a finite dev cost.
     """
     step = int(np.max(np.asarray(state.train.step)))
     while not is_over(state, config):
@@ -157,7 +161,7 @@ def run_segments(
         step += config.steps_between_dev
         host = {name: np.asarray(values) for name, values in metrics.items()}
         if not np.any(np.isfinite(host["dev_cost"])):
-            raise InputError(
+            raise DivergedError(
                 f"training diverged: the dev cost of every seed is {host['dev_cost'][0]} after "
                 f"{step} updates; lower algorithm.learning_rate"
             )

@@ -95,7 +95,9 @@ def open_run(config: Config) -> Iterator[RunDirectory]:
                 f"results: another process is training in {run.path}; wait for it or stop it"
             ) from None
         previous = read_facts(run.path) or {}
-        write_atomically(run.path / "config.yaml", yaml.safe_dump(to_mapping(config)))
+        # In its own order: that of nodes and edges is the order of a net's inputs and outputs.
+        kept = yaml.safe_dump(to_mapping(config), sort_keys=False)
+        write_atomically(run.path / "config.yaml", kept)
         commit, diff = git_state()
         write_atomically(run.path / "diff.patch", diff)
         run.write_facts(
