@@ -54,7 +54,7 @@ def row(cell: tuple[int, int, str]) -> dict:
     finished = run_cell(overrides(items, batch, policy))
     *known, learned = finished.table.rows
     assert learned.tested is not None
-    per_item = {name: None for name in CLASSICAL.values()}
+    per_item = dict.fromkeys(CLASSICAL.values())
     for reference in known:
         assert reference.tested is not None
         name = CLASSICAL.get(reference.name, "quantity")

@@ -278,7 +278,7 @@ def _bound_on_dev(experiment: Experiment, known: tuple[Reference, ...]) -> float
 
     def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
         orders = act(observation, noise, period)
-        return as_scored(experiment.config, experiment.instance, observation, orders)
+        return as_scored(experiment.instance, observation, orders)
 
     problem, burn_in = experiment.problem, experiment.dev.burn_in
     costs = jax.jit(lambda dev: total(average_costs(problem, scored, dev, burn_in)))(dev)

@@ -98,9 +98,9 @@ def build_switched_lqr(config: SwitchedLQRConfig, periods: int) -> SwitchedLQR:
             stationary_gain(system, mode)
         except ValueError:
             raise InputError(
-                f"problem.instability is {config.instability:g} and no control in mode {mode} keeps "
-                f"such a state in bounds with problem.low={config.low:g}; lower problem.instability "
-                "below 1, or raise problem.low"
+                f"problem.instability is {config.instability:g} and no control in mode {mode} "
+                f"keeps such a state in bounds with problem.low={config.low:g}; lower "
+                "problem.instability below 1, or raise problem.low"
             ) from None
     return SwitchedLQR(config, system, periods)
 
