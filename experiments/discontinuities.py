@@ -1,0 +1,72 @@
+"""Costs that jump with the size of an order: what each way of learning makes of them.
+
+    python experiments/discontinuities.py
+
+One item each: a fixed cost, fixed costs in steps with a largest order, a least order, discounts for
+large orders, and lead times that depend on the size. `hpo` chooses a size and an order within it;
+`relaxed` weighs the sizes (Gumbel-softmax), `straight through` likewise with the chosen size in the
+simulator; `continuous only` differentiates through the jumps as if there were none (hdpo, mlp);
+`ppo` learns from costs alone. Costs are of whole orders on the same paths; the optimum is exact
+where theory has one.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from cells import QUICK, origin, run_cell, seconds_of, write_table
+
+PROBLEMS = (
+    "fixed_cost_store",
+    "step_fixed_cost_store",
+    "minimum_order_store",
+    "bulk_discount_store",
+    "size_lead_time_store",
+)
+HYBRID = ["policy=hybrid", "policy.choice=per_edge"]
+WAYS = {
+    "hpo": ["algorithm=hpo", "algorithm.last_decisions=10", *HYBRID],
+    "ppo": ["algorithm=ppo", "algorithm.learning_rate=0.001", *HYBRID],
+    "relaxed": ["algorithm=relaxed", *HYBRID],
+    "straight through": ["algorithm=relaxed", "algorithm.straight_through=true", *HYBRID],
+    "continuous only": ["algorithm=hdpo", "policy=mlp"],
+}
+STEPS = 300 if QUICK else 1500
+
+
+def row(cell: tuple[str, str]) -> dict:
+    """One cell of the table."""
+    problem, way = cell
+    finished = run_cell(
+        [
+            f"problem={problem}",
+            *WAYS[way],
+            "training.train={scenarios: 4096, periods: 100, burn_in: 20}",
+            "training.dev={scenarios: 512, periods: 200, burn_in: 40}",
+            "training.test={scenarios: 2048, periods: 2000, burn_in: 200}",
+            "training.batch=64",
+            f"training.steps={STEPS}",
+            f"training.patience={STEPS}",
+            f"training.seeds={1 if QUICK else 3}",
+            "training.seed_chunk=1",
+        ]
+    )
+    *known, learned = finished.table.rows
+    assert learned.tested is not None
+    optimum = next((row.exact for row in known if row.name == "optimum"), None)
+    return {
+        "problem": problem,
+        "way": way,
+        "cost": learned.tested.estimate,
+        "low": learned.tested.low,
+        "high": learned.tested.high,
+        "optimum": optimum,
+        "gap_percent": None if optimum is None else 100 * (learned.tested.estimate / optimum - 1),
+        "train_seconds": seconds_of(finished.path),
+        **origin(finished.path),
+    }
+
+
+if __name__ == "__main__":
+    problems = PROBLEMS[:2] if QUICK else PROBLEMS
+    write_table("discontinuities", ("problem", "way"), itertools.product(problems, WAYS), row)
