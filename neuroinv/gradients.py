@@ -16,6 +16,7 @@ they draw and where they stop a derivative:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -23,7 +24,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 
 from neuroinv.decisions import Categorical, Gaussian, Hybrid, Transformed
-from neuroinv.rollout import Act, Choice, Decide, Sampled, average_costs, total
+from neuroinv.rollout import Act, Choice, Decide, Sampled, average_costs, sample, total
 from neuroinv.types import InputError, PerScenario, Policy, Problem, Scenarios
 
 Periods = Float[Array, "scenarios periods"]
@@ -174,3 +175,29 @@ def moments_of_others(values: Periods) -> tuple[Periods, Periods]:
     shift = -deviation / others
     squares = jnp.sum(deviation**2, axis=0) - deviation**2
     return mean + shift, jnp.sqrt(jnp.maximum(squares / others - shift**2, 0.0))
+
+
+def gradients_by_scenario(
+    problem: Problem,
+    decide: Callable[[PyTree], Decide],
+    variables: PyTree,
+    scenarios: Scenarios,
+    keys: PRNGKeyArray,
+    baseline: Callable[[Sampled], Periods],
+    burn_in: int,
+) -> PyTree:
+    """The derivative of each scenario's surrogate, whose mean over scenarios is the estimate: leaves
+    are those of `variables`, led by the scenario. What they scatter is the estimator's variance.
+
+    `decide` makes decisions of variables (`mixed` or `score_function`), `keys` has one for each
+    decision (`[scenarios, periods]`), and the baseline may compare scenarios.
+    """
+    sampled = sample(problem, decide(variables), scenarios, keys, burn_in)
+    advantage = cost_to_go(sampled.cost) - baseline(sampled)
+
+    def of_one(variables: PyTree, scenario: Scenarios, keys: PRNGKeyArray, own: Array) -> Array:
+        alone, its_keys, its_own = jax.tree.map(lambda leaf: leaf[None], (scenario, keys, own))
+        again = sample(problem, decide(variables), alone, its_keys, burn_in)
+        return surrogate(again, its_own)[0]
+
+    return jax.vmap(jax.grad(of_one), (None, 0, 0, 0))(variables, scenarios, keys, advantage)
