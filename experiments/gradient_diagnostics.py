@@ -99,7 +99,7 @@ def snapshots(items: int) -> list[dict[str, Any]]:
     for wanted in UPDATES:
         while done < wanted:
             chosen = generator.choice(SCENARIOS, config.training.batch, replace=False)
-            state, _ = update(state, jax.tree.map(lambda leaf: leaf[chosen], scenarios))
+            state, _ = update(state, jax.tree.map(lambda leaf, at=chosen: leaf[at], scenarios))
             done += 1
         parts = [
             by_estimator(

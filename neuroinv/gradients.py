@@ -186,8 +186,8 @@ def gradients_by_scenario(
     baseline: Callable[[Sampled], Periods],
     burn_in: int,
 ) -> PyTree:
-    """The derivative of each scenario's surrogate, whose mean over scenarios is the estimate: leaves
-    are those of `variables`, led by the scenario. What they scatter is the estimator's variance.
+    """The derivative of each scenario's surrogate, whose mean over scenarios is the estimate and
+    whose scatter its variance; leaves are those of `variables`, led by the scenario.
 
     `decide` makes decisions of variables (`mixed` or `score_function`), `keys` has one for each
     decision (`[scenarios, periods]`), and the baseline may compare scenarios.
