@@ -5,9 +5,9 @@
 One item each: a fixed cost, fixed costs in steps with a largest order, a least order, discounts for
 large orders, and lead times that depend on the size. `hpo` chooses a size and an order within it;
 `relaxed` weighs the sizes (Gumbel-softmax), `straight through` likewise with the chosen size in the
-simulator; `continuous only` differentiates through the jumps as if there were none (hdpo, mlp);
-`ppo` learns from costs alone. Costs are of whole orders on the same paths; the optimum is exact
-where theory has one.
+simulator; `smoothed` makes no choice and meets smooth weights of the sizes; `continuous only`
+differentiates through the jumps as if there were none (hdpo, mlp); `ppo` learns from costs alone.
+Costs are of whole orders on the same paths; the optimum is exact where theory has one.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ WAYS = {
     "ppo": ["algorithm=ppo", "algorithm.learning_rate=0.001", *HYBRID],
     "relaxed": ["algorithm=relaxed", *HYBRID],
     "straight through": ["algorithm=relaxed", "algorithm.straight_through=true", *HYBRID],
+    "smoothed": ["algorithm=relaxed", "policy=mlp"],
     "continuous only": ["algorithm=hdpo", "policy=mlp"],
 }
 STEPS = 300 if QUICK else 1500

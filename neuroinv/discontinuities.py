@@ -33,6 +33,8 @@ from jaxtyping import Array, Float, Float64
 
 from neuroinv.types import InputError
 
+SMOOTH = 4.0  # logits that a smooth weight rises by over one temperature
+
 
 class Steps(NamedTuple):
     """Something constant between breakpoints of an action."""
@@ -140,6 +142,27 @@ def cell_weights(
     reached = jnp.where(after_point, action[..., None] > lower, action[..., None] >= lower)
     index = jnp.maximum(jnp.sum(reached, axis=-1) - 1, 0)
     return jax.nn.one_hot(index, lower.shape[-1], dtype=action.dtype)
+
+
+def smooth_weights(
+    lower: Float[Array, "*axes cells"],
+    upper: Float[Array, "*axes cells"],
+    action: Float[Array, "*axes"],
+    temperature: Float[Array, "*axes"] | float,
+) -> Float[Array, "*axes cells"]:
+    """Weights of all cells that change smoothly with the action: those of `cell_weights` as the
+    temperature, in units of the action, goes to zero. A cell of one point reaches two temperatures
+    beyond it."""
+    temperature = jnp.asarray(temperature)[..., None]
+    within_reach = jnp.isfinite(lower)
+    following = jnp.concatenate([lower[..., 1:], jnp.full_like(lower[..., :1], jnp.inf)], axis=-1)
+    ends = following + jnp.where(lower == upper, 2 * temperature, 0.0)
+    last = jnp.isinf(following)
+    distance = jnp.where(last, 0.0, action[..., None] - jnp.where(last, 0.0, ends))
+    beyond = jnp.where(last, 0.0, jax.nn.sigmoid(SMOOTH * distance / temperature))
+    before = jnp.concatenate([jnp.ones_like(beyond[..., :1]), beyond[..., :-1]], axis=-1)
+    weights = jnp.where(within_reach, jnp.maximum(before - beyond, 0.0), 0.0)
+    return weights / jnp.sum(weights, axis=-1, keepdims=True)
 
 
 def within(

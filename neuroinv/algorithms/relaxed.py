@@ -17,7 +17,10 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from neuroinv.config import RelaxedConfig
 from neuroinv.decisions import Categorical
+from neuroinv.discontinuities import cell_weights, smooth_weights
 from neuroinv.keys import Branch, branch
+from neuroinv.problems.inventory.dynamics import Observation
+from neuroinv.problems.inventory.order_sizes import SizedOrders
 from neuroinv.rollout import Choice, Decide, sample
 from neuroinv.types import Algorithm, InputError, Policy, Problem, Scenarios, TrainState
 
@@ -34,7 +37,10 @@ def relaxed(
 
     The metric `train_cost` is that of relaxed regimes; the greedy policy takes the likeliest.
 
-    Raises InputError, as it is traced, for a policy that chooses no regime.
+    A policy that chooses no regime but whose orders have costs that jump with their size is trained
+    through smooth weights of the sizes instead, with the temperature in periods of typical demand.
+
+    Raises InputError, as it is traced, where there is nothing to relax.
     """
     schedule = optax.cosine_decay_schedule(config.learning_rate, steps, config.final_learning_rate)
     optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule))
@@ -46,23 +52,44 @@ def relaxed(
     def decisions(variables: PyTree, temperature: Float[Array, ""]) -> Decide:
         def decide(observation: PyTree, key: PRNGKeyArray) -> Choice:
             decision = policy.apply(variables, observation)
-            if not isinstance(decision, Categorical):
+            if isinstance(decision, Categorical):
+                action = relaxed_regimes(decision, key, temperature)
+            elif getattr(observation, "sizes", None) is not None:
+                action = smoothed_sizes(decision.mode(), observation, temperature)
+            else:
                 raise InputError(
-                    "algorithm.kind relaxed weighs regimes but this policy's decision is "
-                    f"{type(decision).__name__}, which has none; use policy hybrid, or algorithm "
-                    "hdpo"
+                    "algorithm.kind relaxed weighs regimes or sizes of orders, but this policy's "
+                    f"decision is {type(decision).__name__} and no cost jumps with an order's "
+                    "size; use algorithm hdpo"
                 )
-            logits = decision.logits
-            if config.noise:
-                logits = logits + jax.random.gumbel(key, logits.shape, logits.dtype)
-            weights = jax.nn.softmax(logits / temperature)
-            if config.straight_through:
-                chosen = jax.nn.one_hot(jnp.argmax(logits, axis=-1), logits.shape[-1])
-                weights = chosen + (weights - jax.lax.stop_gradient(weights))
-            action = decision.transform(weights, decision.outputs)
             return Choice(action, (), jnp.zeros(()), decision.entropy())
 
         return decide
+
+    def relaxed_regimes(
+        decision: Categorical, key: PRNGKeyArray, temperature: Float[Array, ""]
+    ) -> PyTree:
+        logits = decision.logits
+        if config.noise:
+            logits = logits + jax.random.gumbel(key, logits.shape, logits.dtype)
+        weights = jax.nn.softmax(logits / temperature)
+        chosen = jax.nn.one_hot(jnp.argmax(logits, axis=-1), logits.shape[-1])
+        return decision.transform(as_met(weights, chosen), decision.outputs)
+
+    def smoothed_sizes(
+        orders: Float[Array, " edges"], observation: Observation, temperature: Float[Array, ""]
+    ) -> SizedOrders:
+        ends = observation.sizes.lower, observation.sizes.upper
+        typical = jnp.mean(observation.demand_scale)
+        weights = smooth_weights(*ends, orders, jnp.full_like(orders, temperature * typical))
+        return SizedOrders(orders, as_met(weights, cell_weights(*ends, orders)))
+
+    def as_met(weights: Array, chosen: Array) -> Array:
+        """What the simulator meets; straight through it is the choice, with the derivative of the
+        weights."""
+        if not config.straight_through:
+            return weights
+        return chosen + (weights - jax.lax.stop_gradient(weights))
 
     def update(state: TrainState, batch: Scenarios) -> tuple[TrainState, dict[str, Scalar]]:
         scenarios, periods = jax.tree.leaves(batch.noise)[0].shape[:2]

@@ -168,7 +168,7 @@ class PPOConfig:
 
 @dataclass(frozen=True, config=SCHEMA)
 class RelaxedConfig:
-    """Pathwise gradients through a relaxed choice of regimes (Gumbel-softmax)."""
+    """Pathwise gradients through relaxed regimes (Gumbel-softmax), or smoothed sizes of orders."""
 
     kind: Literal["relaxed"]
     """Which algorithm."""
