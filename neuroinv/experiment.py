@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import yaml
-from jaxtyping import Array, Float64, PyTree
+from jaxtyping import Array, Float, Float64, PyTree
 
 from neuroinv.analysis.figures import learning_curves
 from neuroinv.analysis.statistics import Interval, bootstrap
@@ -341,14 +341,18 @@ def _test_costs_of_seeds(
 ) -> tuple[Float64[np.ndarray, " seeds"], Float64[np.ndarray, " seeds"]]:
     """Mean cost of each seed, and its standard error over scenarios."""
     chunk = experiment.config.training.seed_chunk
-    costs = jax.jit(
-        lambda of_seeds: map_seeds(
-            lambda one: _mean_and_error(test_costs(experiment, greedy(policy, one), False)),
+
+    # Parameters are an argument: as constants they would make another program of every problem.
+    def of_all(of_seeds: PyTree, params: PyTree) -> tuple[Array, Array]:
+        test = experiment._replace(test=experiment.test._replace(params=params))
+        return map_seeds(
+            lambda one: _mean_and_error(test_costs(test, greedy(policy, one), False)),
             of_seeds,
             chunk,
         )
-    )(variables)
-    mean, error = (np.asarray(part, np.float64) for part in costs)
+
+    of_seeds = jax.jit(of_all)(variables, experiment.test.params)
+    mean, error = (np.asarray(part, np.float64) for part in of_seeds)
     return mean, error
 
 
