@@ -166,7 +166,7 @@ def test_a_factored_net_is_asked_for_one_regime_at_a_time():
     policy = hybrid(instance.network, net("factored"))
     variables = jax.jit(policy.init)(jax.random.key(0), seen)
     far = jax.tree.map(lambda leaf: 5 * leaf + 0.1, variables)
-    outputs = np.asarray(policy.apply(far, seen).outputs)
+    outputs = np.asarray(jax.jit(lambda: policy.apply(far, seen).outputs)())
     assert outputs.shape == (1, regimes, edges)
     assert np.abs(np.diff(outputs, axis=1)).min() > 1e-4, "regimes are told apart"
 
