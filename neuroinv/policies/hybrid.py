@@ -62,7 +62,7 @@ def hybrid(network: Network, config: HybridConfig) -> Policy:
 
     Raises InputError where no cost of the network jumps with the size of an order.
     """
-    check_regimes(network, config.choice)
+    check_regimes(network)
     edges = len(network.edges)
     jointly = config.choice == "joint"
     choices, outputs = (1, edges) if jointly else (edges, 1)

@@ -25,20 +25,12 @@ LEAST_COST = 1e-6  # per unit and period
 NEVER = -1e9  # logit of a regime out of reach; an infinite one would make its entropy undefined
 
 
-def check_regimes(network: Network, choice: str) -> None:
-    """Raise InputError where a problem has no regimes, or no joint choice of them is defined."""
+def check_regimes(network: Network) -> None:
+    """Raise InputError where a problem has no regimes to choose from."""
     if not network.order_cells:
         raise InputError(
             "policy.kind chooses among regimes of orders but no cost of this problem jumps with an "
             "order's size; use policy mlp or gnn, or give an edge a fixed_cost or order_sizes"
-        )
-    alone = [edge for edge in range(len(network.edges)) if edge not in network.sized_edges]
-    if choice == "per_edge" or not alone:
-        return
-    if len(network.sized_edges) < 2:
-        raise InputError(
-            "policy.choice is joint but only one edge has regimes to choose from; "
-            "set policy.choice=per_edge"
         )
 
 

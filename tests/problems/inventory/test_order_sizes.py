@@ -21,97 +21,16 @@ from examples import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from sized_orders import SIZES, STEPS, own_cells, set_up, store, warehouse
 from small_runs import small_mapping
 
-from neuroinv.config import ProblemConfig, parse
+from neuroinv.config import parse
 from neuroinv.problems.inventory.dynamics import Noise, inventory_problem
 from neuroinv.problems.inventory.instance import build_instance, cell_ends, draw_parameters
 from neuroinv.problems.inventory.order_sizes import SizedOrders, whole_in_cells
 from neuroinv.types import InputError, Scenarios
 
 PERIODS = 8
-STEPS = {"breakpoints": [10, 20], "values": [3, 7, 4]}
-SIZES = {
-    "fixed": {"fixed_cost": 5},
-    "steps": {"fixed_cost": 1, "order_sizes": {"most": 25, "fixed_cost": STEPS}},
-    "discount": {
-        "procurement_cost": 2,
-        "order_sizes": {"procurement_cost": {"breakpoints": [12], "values": [0, -0.5]}},
-    },
-    "least and most": {"order_sizes": {"least": 6, "most": 18}},
-    "lead time": {"order_sizes": {"lead_time": {"breakpoints": [9], "values": [1, 3]}}},
-    "everything": {
-        "fixed_cost": 2,
-        "procurement_cost": 1,
-        "order_sizes": {
-            "least": 4,
-            "most": 27,
-            "fixed_cost": STEPS,
-            "procurement_cost": {"breakpoints": [10, 15], "values": [0.3, 0, -0.3]},
-            "lead_time": {"breakpoints": [15], "values": [0, 2]},
-        },
-    },
-}
-
-
-def store(edge) -> ProblemConfig:
-    order = {"source": "supplier", "destination": "store", "lead_time": 2, **edge}
-    nodes = {
-        "supplier": {"kind": "supply"},
-        "store": {"kind": "demand", "holding_cost": 0.5, "underage_cost": 3.0},
-    }
-    return problem_config(nodes=nodes, edges={"order": order}, unmet_demand="backlogged")
-
-
-def items(order=None, slow=None, **group) -> ProblemConfig:
-    """Three items in one joint order, and one that is ordered by itself."""
-    nodes = {
-        "supplier": {"kind": "supply"},
-        "item": {"kind": "demand", "count": 3, "holding_cost": [0.5, 1, 2], "underage_cost": 4},
-        "slow": {"kind": "demand", "holding_cost": 1, "underage_cost": 6, **group},
-    }
-    joint = {"source": "supplier", "destination": "item", "lead_time": 1, **(order or {})}
-    alone = {"source": "supplier", "destination": "slow", "lead_time": 3, **(slow or {})}
-    return problem_config(
-        nodes=nodes, edges={"order": joint, "alone": alone}, unmet_demand="backlogged"
-    )
-
-
-def warehouse() -> ProblemConfig:
-    """A fixed cost on every edge; the warehouse's own orders take longer the larger they are."""
-    nodes = {
-        "supplier": {"kind": "supply"},
-        "warehouse": {"kind": "stocking", "holding_cost": 0.3},
-        "store": {"kind": "demand", "count": 2, "holding_cost": 1, "underage_cost": 9},
-    }
-    slower = {"lead_time": {"breakpoints": [8, 16], "values": [1, 2, 4]}}
-    edges = {
-        "inbound": {
-            "source": "supplier",
-            "destination": "warehouse",
-            "lead_time": 2,
-            "order_sizes": slower,
-        },
-        "road": {
-            "source": "warehouse",
-            "destination": "store",
-            "lead_time": [0, 3],
-            "joint_fixed_cost": 6,
-        },
-    }
-    return problem_config(nodes=nodes, edges=edges, unmet_demand="backlogged")
-
-
-PROBLEMS = {
-    "joint": items({"fixed_cost": [1, 2, 4], "joint_fixed_cost": 30}, {"fixed_cost": 100}),
-    "absent": items({"joint_fixed_cost": 30}, {"fixed_cost": 100}, present=0),
-    "mixed": items(
-        {"joint_fixed_cost": 3, "order_sizes": {"least": 2, "most": 30, "fixed_cost": STEPS}},
-        {"order_sizes": {"lead_time": {"breakpoints": [4.4], "values": [1, 2]}}},
-    ),
-    "warehouse": warehouse(),
-    "everything": store(SIZES["everything"]),
-}
 
 
 def step_value(steps, size) -> float:
@@ -181,14 +100,11 @@ def test_costs_of_every_kind_of_jump_are_those_by_hand(name, orders, demand):
 
 @functools.cache
 def one_step(name):
-    """A network, one of its states, and a period as a compiled function of orders."""
-    instance = build_instance(PROBLEMS[name])
-    params = first(draw_parameters(instance, "test", 1))
-    problem = inventory_problem(instance.network)
-    state = problem.init(params, jax.random.key(0))
+    """A period of a problem from its first state, as a compiled function of orders."""
+    instance, params, state = set_up(name)
     noise = Noise(jnp.arange(1.0, 1 + len(params.demand.mean)), jnp.zeros(0))
-    step = jax.jit(lambda action: problem.step(params, state, action, noise))
-    return instance, state, step
+    problem = inventory_problem(instance.network)
+    return jax.jit(lambda action: problem.step(params, state, action, noise))
 
 
 @pytest.mark.parametrize(
@@ -202,11 +118,11 @@ def one_step(name):
     ],
 )
 def test_a_joint_fixed_cost_is_paid_once_and_each_items_own_beside_it(order, expected):
-    assert one_step("joint")[2](jnp.asarray(order, jnp.float32))[1].costs.fixed == expected
+    assert one_step("joint")(jnp.asarray(order, jnp.float32))[1].costs.fixed == expected
 
 
 def test_nothing_is_paid_or_ordered_for_customers_who_are_not_there():
-    step = one_step("absent")[2]
+    step = one_step("absent")
     everywhere = SizedOrders(jnp.full(4, 5.0), jnp.tile(jnp.array([0.0, 1.0]), (4, 1)))
     for action in (jnp.full(4, 5.0), everywhere):
         outcome = step(action)[1]
@@ -214,20 +130,13 @@ def test_nothing_is_paid_or_ordered_for_customers_who_are_not_there():
         assert outcome.costs.fixed == 30
 
 
-def own_cells(lower, upper, order) -> np.ndarray:
-    """One for the last cell that starts at or below each order, which is positive or in no cell."""
-    starts = np.where(lower[:, 1:] <= order[:, None], lower[:, 1:], -1.0)
-    index = np.where((order > 0) & (starts.max(axis=1) >= 0), 1 + starts.argmax(axis=1), 0)
-    return np.eye(lower.shape[1], dtype=np.float32)[index]
-
-
 @settings(deadline=None, max_examples=60)
 @given(hnp.arrays(np.float32, 4, elements=order))
 def test_orders_count_as_what_they_are_whether_they_say_so_or_not(order):
-    instance, _, step = one_step("mixed")
+    instance, step = set_up("mixed")[0], one_step("mixed")
     lower, upper = cell_ends(instance)
     assert lower.shape == (4, 4)
-    cells = own_cells(lower, upper, order)
+    cells = own_cells(lower, order)
     allowed = np.clip(
         order, (cells * np.where(cells, lower, 0)).sum(1), np.where(cells, upper, 0).max(1)
     )
@@ -241,7 +150,7 @@ def test_orders_count_as_what_they_are_whether_they_say_so_or_not(order):
     hnp.arrays(np.float32, (3, 4), elements=st.floats(0.125, 1, width=32)),
 )
 def test_stock_is_conserved_even_where_weights_are_spread_over_cells(order, weights):
-    _, before, step = one_step("warehouse")
+    before, step = set_up("warehouse")[2], one_step("warehouse")
     weights /= weights.sum(axis=1, keepdims=True)
     for action in (jnp.asarray(order), SizedOrders(jnp.asarray(order), jnp.asarray(weights))):
         after, outcome = step(action)
@@ -253,7 +162,7 @@ def test_stock_is_conserved_even_where_weights_are_spread_over_cells(order, weig
 
 
 def test_a_fixed_cost_within_a_network_is_paid_where_stock_leaves():
-    step = one_step("warehouse")[2]
+    step = one_step("warehouse")
     paid = [
         step(jnp.asarray(order))[1].costs.fixed
         for order in ([5.0, 0, 0], [0, 2.0, 0], [0, 1.0, 3.0])
@@ -282,7 +191,7 @@ def test_within_cells_costs_have_the_derivative_of_their_slopes(name):
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_whole_orders_stay_in_the_cells_they_were_decided_for(name, data):
-    instance = one_step(name)[0]
+    instance = set_up(name)[0]
     lower, upper = cell_ends(instance)
     edges, count = lower.shape
     within_reach = np.isfinite(lower).sum(axis=1)
@@ -294,13 +203,12 @@ def test_whole_orders_stay_in_the_cells_they_were_decided_for(name, data):
     whole = np.asarray(whole_in_cells(lower, upper, SizedOrders(jnp.asarray(decided), cells)))
     np.testing.assert_array_equal(whole, np.round(whole))
     assert np.all(np.abs(whole - decided) <= 1)
-    counted = own_cells(lower, upper, whole).argmax(axis=1)
+    counted = own_cells(lower, whole).argmax(axis=1)
     assert np.all((counted == chosen) | (whole == 0)), "an order of nothing is none"
 
 
 def test_the_lead_time_observed_is_the_longest_that_a_size_has():
-    instance, state, _ = one_step("mixed")
-    params = first(draw_parameters(instance, "test", 1))
+    instance, params, state = set_up("mixed")
     seen = inventory_problem(instance.network).observe(params, state)
     np.testing.assert_array_equal(seen.lead_time, [1, 1, 1, 2])
 

@@ -1,0 +1,176 @@
+"""The hybrid policy: regimes within reach, orders within their regime, nets apart where asked."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from examples import one_store
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sized_orders import own_cells, set_up
+
+from neuroinv.config import HybridConfig
+from neuroinv.policies.hybrid import hybrid
+from neuroinv.problems.inventory.dynamics import inventory_problem
+from neuroinv.problems.inventory.instance import cell_ends
+from neuroinv.problems.inventory.network import outgoing, sources
+from neuroinv.types import InputError
+
+HIDDEN = (6, 5)
+CASES = [
+    ("joint", "joint", "up_to"),
+    ("joint", "per_edge", "quantity"),
+    ("mixed", "joint", "quantity"),
+    ("mixed", "per_edge", "up_to"),
+    ("everything", "joint", "up_to"),
+    ("everything", "per_edge", "quantity"),
+    ("warehouse", "joint", "up_to"),
+    ("warehouse", "per_edge", "up_to"),
+    ("one sized", "joint", "up_to"),
+]
+
+
+def net(nets="separate", choice="joint", orders="up_to", **given) -> HybridConfig:
+    return HybridConfig("hybrid", HIDDEN, "tanh", nets, choice, orders=orders, **given)
+
+
+@functools.cache
+def observed(name):
+    instance, params, state = set_up(name)
+    return instance, inventory_problem(instance.network).observe(params, state)
+
+
+@functools.cache
+def disturbed(name, choice, orders):
+    """Drawn regimes and their orders, as a compiled function of stock, noise and a key."""
+    instance, seen = observed(name)
+    policy = hybrid(instance.network, net(choice=choice, orders=orders))
+    variables = jax.jit(policy.init)(jax.random.key(0), seen)
+
+    @jax.jit
+    def decide(on_hand, noise, key):
+        decision = policy.apply(variables, seen._replace(on_hand=on_hand))
+        of_logits, of_outputs = jax.random.split(key)
+        decision = decision._replace(
+            logits=decision.logits + noise * jax.random.normal(of_logits, decision.logits.shape),
+            outputs=decision.outputs
+            + noise * jax.random.normal(of_outputs, decision.outputs.shape),
+        )
+        drawn = decision.sample(jax.random.fold_in(key, 1))
+        return drawn, decision.to_action(drawn), decision.entropy()
+
+    return decide
+
+
+@pytest.mark.parametrize(("name", "choice", "orders"), CASES)
+@settings(deadline=None, max_examples=25)
+@given(st.data())
+def test_orders_are_feasible_and_of_the_size_that_was_chosen(name, choice, orders, data):
+    instance, _ = observed(name)
+    network, (lower, upper) = instance.network, cell_ends(instance)
+    locations = len(network.nodes) - 1
+    on_hand = data.draw(hnp.arrays(np.float32, locations, elements=st.floats(-90, 90, width=32)))
+    noise = data.draw(st.sampled_from([0.0, 1.0, 30.0]))
+    key = jax.random.key(data.draw(st.integers(0, 1000)))
+    drawn, action, entropy = disturbed(name, choice, orders)(on_hand, noise, key)
+    quantity, cells = (np.asarray(part) for part in action)
+    assert np.all(np.isin(cells, (0, 1)))
+    np.testing.assert_array_equal(cells.sum(axis=1), 1)
+    chosen = cells.argmax(axis=1)
+    low, high = (ends[np.arange(len(chosen)), chosen] for ends in (lower, upper))
+    assert np.all(np.isfinite(low)), "a regime out of reach"
+    assert np.isfinite(entropy)
+    assert quantity.min() >= 0
+    from_supply = sources(network) < 0
+    # An order of nothing may be placed where any size above nothing is one regime.
+    counts_as = own_cells(lower, quantity).argmax(axis=1)
+    as_decided = (counts_as == chosen) | (quantity == 0) & (low == 0)
+    assert np.all(as_decided[from_supply])
+    assert np.all(quantity <= high)
+    leaving = outgoing(network) @ quantity
+    assert np.all(leaving <= np.maximum(on_hand, 0) * (1 + 1e-5))
+    sized = list(network.sized_edges)
+    unsized = np.delete(np.arange(len(chosen)), sized)
+    np.testing.assert_array_equal(chosen[unsized], 1)
+    if choice == "joint":
+        assert np.unique(chosen[sized]).tolist() == drawn.tolist()
+    else:
+        np.testing.assert_array_equal(chosen, drawn)
+
+
+@pytest.mark.parametrize("choice", ["joint", "per_edge"])
+def test_every_regime_within_reach_of_all_who_share_it_can_be_drawn(choice):
+    """Of the warehouse's four sizes the roads know two, which is all that a joint choice offers."""
+    keys = jax.random.split(jax.random.key(0), 200)
+    decide = jax.vmap(disturbed("warehouse", choice, "up_to"), (None, None, 0))
+    drawn, *_ = decide(jnp.full(3, 5.0), 30.0, keys)
+    found = [set(choices.tolist()) for choices in np.asarray(drawn).T]
+    assert found == ([{0, 1}] if choice == "joint" else [{0, 1, 2, 3}, {0, 1}, {0, 1}])
+
+
+@functools.cache
+def slopes(nets):
+    """Derivatives of the score and of the orders in all variables."""
+    instance, seen = observed("mixed")
+    policy = hybrid(instance.network, net(nets))
+    variables = jax.jit(policy.init)(jax.random.key(0), seen)
+
+    def score(variables):
+        return policy.apply(variables, seen).log_prob(jnp.array([1]))
+
+    def orders(variables):
+        decision = policy.apply(variables, seen)
+        return jnp.sum(decision.to_action(jnp.array([1])).quantity)
+
+    return jax.jit(lambda: [jax.grad(of)(variables)["params"] for of in (score, orders)])()
+
+
+def size(tree) -> float:
+    return sum(float(jnp.sum(jnp.abs(leaf))) for leaf in jax.tree.leaves(tree))
+
+
+@pytest.mark.parametrize("nets", ["separate", "factored"])
+def test_nets_apart_share_no_variable(nets):
+    score, orders = slopes(nets)
+    assert set(score) == {"regime", "action"}
+    assert size(score["action"]) == size(orders["regime"]) == 0
+    assert size(score["regime"]) > 0
+    assert size(orders["action"]) > 0
+
+
+def test_shared_nets_have_their_hidden_layers_in_common():
+    score, orders = slopes("shared")
+    assert set(score) == {"both"}
+    for layer in range(len(HIDDEN)):
+        assert size(score["both"][f"kernel_{layer}"]) > 0
+        assert size(orders["both"][f"kernel_{layer}"]) > 0
+
+
+def test_a_factored_net_is_asked_for_one_regime_at_a_time():
+    instance, seen = observed("mixed")
+    edges, regimes = len(instance.network.edges), instance.network.order_cells
+    apart, factored = (
+        jax.jit(hybrid(instance.network, net(nets)).init)(jax.random.key(0), seen)["params"][
+            "action"
+        ]
+        for nets in ("separate", "factored")
+    )
+    assert factored["kernel_2"].shape == (HIDDEN[-1], edges)
+    assert apart["kernel_2"].shape == (HIDDEN[-1], edges * regimes)
+    assert factored["kernel_0"].shape[0] == apart["kernel_0"].shape[0] + regimes
+    policy = hybrid(instance.network, net("factored"))
+    variables = jax.jit(policy.init)(jax.random.key(0), seen)
+    far = jax.tree.map(lambda leaf: 5 * leaf + 0.1, variables)
+    outputs = np.asarray(jax.jit(lambda: policy.apply(far, seen).outputs)())
+    assert outputs.shape == (1, regimes, edges)
+    assert np.abs(np.diff(outputs, axis=1)).min() > 1e-4, "regimes are told apart"
+
+
+def test_a_problem_without_jumps_has_no_regimes():
+    with pytest.raises(InputError, match=r"no cost of this problem jumps .* use policy mlp or gnn"):
+        hybrid(one_store(), net())
