@@ -19,8 +19,7 @@ from neuroinv.config import RelaxedConfig
 from neuroinv.decisions import Categorical
 from neuroinv.discontinuities import cell_weights, smooth_weights
 from neuroinv.keys import Branch, branch
-from neuroinv.problems.inventory.dynamics import Observation
-from neuroinv.problems.inventory.order_sizes import SizedOrders
+from neuroinv.problems.inventory.order_sizes import OrderSizes, SizedOrders
 from neuroinv.rollout import Choice, Decide, sample
 from neuroinv.types import Algorithm, InputError, Policy, Problem, Scenarios, TrainState
 
@@ -55,7 +54,8 @@ def relaxed(
             if isinstance(decision, Categorical):
                 action = relaxed_regimes(decision, key, temperature)
             elif getattr(observation, "sizes", None) is not None:
-                action = smoothed_sizes(decision.mode(), observation, temperature)
+                typical = jnp.mean(observation.demand_scale)
+                action = smoothed_sizes(decision.mode(), observation.sizes, temperature * typical)
             else:
                 raise InputError(
                     "algorithm.kind relaxed weighs regimes or sizes of orders, but this policy's "
@@ -77,11 +77,10 @@ def relaxed(
         return decision.transform(as_met(weights, chosen), decision.outputs)
 
     def smoothed_sizes(
-        orders: Float[Array, " edges"], observation: Observation, temperature: Float[Array, ""]
+        orders: Float[Array, " edges"], sizes: OrderSizes, temperature: Float[Array, ""]
     ) -> SizedOrders:
-        ends = observation.sizes.lower, observation.sizes.upper
-        typical = jnp.mean(observation.demand_scale)
-        weights = smooth_weights(*ends, orders, jnp.full_like(orders, temperature * typical))
+        ends = sizes.lower, sizes.upper
+        weights = smooth_weights(*ends, orders, jnp.full_like(orders, temperature))
         return SizedOrders(orders, as_met(weights, cell_weights(*ends, orders)))
 
     def as_met(weights: Array, chosen: Array) -> Array:
