@@ -13,6 +13,7 @@ from jaxtyping import PyTree
 from neuroinv.algorithms.cross_entropy import cross_entropy
 from neuroinv.algorithms.hdpo import hdpo
 from neuroinv.algorithms.hpo import hpo
+from neuroinv.algorithms.learned_critic import learned_critic
 from neuroinv.algorithms.ppo import ppo
 from neuroinv.algorithms.reinforce import reinforce
 from neuroinv.algorithms.relaxed import relaxed
@@ -28,6 +29,7 @@ from neuroinv.config import (
     HPOConfig,
     HybridConfig,
     JustInTimeConfig,
+    LearnedCriticConfig,
     MLPConfig,
     PolicyConfig,
     PPOConfig,
@@ -158,11 +160,17 @@ def build_algorithm(
                 check_others(config.training.batch)
             return reinforce(problem, policy, example, config.algorithm, steps, burn_in)
         case HPOConfig():
+            if config.algorithm.baseline != "none":
+                check_others(config.training.batch)
             return hpo(problem, policy, example, config.algorithm, steps, burn_in)
         case PPOConfig():
+            check_others(config.training.batch)
             return ppo(problem, policy, example, config.algorithm, steps, burn_in)
         case RelaxedConfig():
             return relaxed(problem, policy, example, config.algorithm, steps, burn_in)
+        case LearnedCriticConfig():
+            check_others(config.training.batch)
+            return learned_critic(problem, policy, example, config.algorithm, steps, burn_in)
         case CrossEntropyConfig():
             if hasattr(config.policy, "forecaster"):
                 raise InputError(

@@ -195,7 +195,41 @@ class RelaxedConfig:
             )
 
 
+@dataclass(frozen=True, config=SCHEMA)
+class LearnedCriticConfig:
+    """Gradients through a learned cost of actions instead of the simulator."""
+
+    kind: Literal["learned_critic"]
+    """Which algorithm."""
+    learning_rate: Annotated[float, Field(gt=0)] = 0.001
+    """Adam's first learning rate for the policy."""
+    final_learning_rate: Fraction = 0.01
+    """Share of the learning rate that is left at the last step, reached along a cosine."""
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Longest gradient an update takes; longer ones are shortened to it."""
+    discount: Discount = 0.95
+    """Of later costs."""
+    entropy: Annotated[float, Field(ge=0)] = 0.02
+    """Weight of the entropy of the regimes, in spreads of a period's cost."""
+    critic_hidden: tuple[Count, ...] = (64, 64)
+    """Width of each hidden layer of the critic."""
+    critic_learning_rate: Annotated[float, Field(gt=0)] = 0.001
+    """Adam's learning rate for the critic."""
+    critic_updates: Count = 8
+    """Updates of the critic for each of the policy."""
+    target_share: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """How far the target follows the critic in each update."""
+    warm_up: Annotated[int, Field(ge=0)] = 50
+    """First updates, in which the policy waits for the critic."""
+
+
 AlgorithmConfig = Annotated[
-    HDPOConfig | ReinforceConfig | CrossEntropyConfig | HPOConfig | PPOConfig | RelaxedConfig,
+    HDPOConfig
+    | ReinforceConfig
+    | CrossEntropyConfig
+    | HPOConfig
+    | PPOConfig
+    | RelaxedConfig
+    | LearnedCriticConfig,
     Field(discriminator="kind"),
 ]

@@ -1,0 +1,138 @@
+"""Gradients through a learned critic instead of the simulator, for comparison to HPO.
+
+The cost of an action and of all that follows is learned by a network Q(s, a), and what is
+continuous in an action moves down its slope (deterministic policy gradient, Silver et al. 2014;
+with a target network, Lillicrap et al. 2016). Regimes are trained by their score as in HPO, without
+the cross term. No derivative passes through the simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
+
+from neuroinv.algorithms.value import features
+from neuroinv.config import LearnedCriticConfig
+from neuroinv.gradients import Periods, cost_to_go, mixed, moments_of_others
+from neuroinv.keys import Branch, branch
+from neuroinv.policies.mlp import MLP
+from neuroinv.rollout import sample
+from neuroinv.types import Algorithm, Policy, Problem, Scenarios, TrainState
+
+
+class Aside(NamedTuple):
+    """What an update needs beside the policy, kept in a train state's `optimizer_state`."""
+
+    optimizer: PyTree
+    critic: PyTree
+    critic_optimizer: PyTree
+    target: PyTree
+    """Variables of the critic that targets are taken from; they follow the critic slowly."""
+
+
+def learned_critic(
+    problem: Problem,
+    policy: Policy,
+    example_observation: PyTree,
+    config: LearnedCriticConfig,
+    steps: int,
+    burn_in: int,
+) -> Algorithm:
+    """The algorithm. All periods of a rollout train the critic; for the first `warm_up` updates the
+    policy waits for it. The metric `train_cost` is that of drawn regimes."""
+    schedule = optax.cosine_decay_schedule(config.learning_rate, steps, config.final_learning_rate)
+    optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule))
+    critic_optimizer = optax.adam(config.critic_learning_rate)
+    net = MLP(config.critic_hidden, 1, "relu")
+
+    def action_of(variables: PyTree, observation: PyTree, drawn: PyTree) -> PyTree:
+        return policy.apply(variables, observation).to_action(drawn)
+
+    def cost_of(critic: PyTree, observation: PyTree, action: PyTree) -> Float[Array, ""]:
+        return jnp.asarray(net.apply(critic, features((observation, action), jnp.zeros(()))))[0]
+
+    def init(key: PRNGKeyArray) -> TrainState:
+        variables = policy.init(branch(key, Branch.POLICY), example_observation)
+        draws, of_critic = _keys(key, 0)
+        decision = policy.apply(variables, example_observation)
+        action = decision.to_action(decision.sample(draws))
+        critic = net.init(of_critic, features((example_observation, action), jnp.zeros(())))
+        aside = Aside(optimizer.init(variables), critic, critic_optimizer.init(critic), critic)
+        return TrainState(variables, aside, key, jnp.int32(0))
+
+    def update(state: TrainState, batch: Scenarios) -> tuple[TrainState, dict[str, Scalar]]:
+        aside: Aside = state.optimizer_state
+        scenarios, periods = jax.tree.leaves(batch.noise)[0].shape[:2]
+        keys = jax.random.split(_keys(state.key, state.step)[0], (scenarios, periods))
+        decide = mixed(policy, jax.lax.stop_gradient(state.variables))
+        # Weights of a rollout are those of an average: here every period is to count one.
+        sampled = sample(problem, decide, batch, keys)
+        costs = sampled.cost * periods
+        spread = jnp.std(costs) + 1e-8
+        costs = costs / spread
+        actions = jax.vmap(jax.vmap(action_of, (None, 0, 0)), (None, 0, 0))(
+            state.variables, sampled.observation, sampled.drawn
+        )
+        q_of_all = jax.vmap(jax.vmap(cost_of, (None, 0, 0)), (None, 0, 0))
+        following = q_of_all(aside.target, sampled.observation, actions)[:, 1:]
+        wanted = costs[:, :-1] + config.discount * following
+
+        def critic_loss(critic: PyTree) -> Scalar:
+            found = q_of_all(critic, sampled.observation, actions)[:, :-1]
+            return jnp.mean((found - wanted) ** 2)
+
+        def step(so_far: tuple[PyTree, PyTree], _: None) -> tuple[tuple[PyTree, PyTree], Scalar]:
+            critic, optimizer_state = so_far
+            error, slope = jax.value_and_grad(critic_loss)(critic)
+            change, optimizer_state = critic_optimizer.update(slope, optimizer_state)
+            return (optax.apply_updates(critic, change), optimizer_state), error
+
+        (critic, critic_state), errors = jax.lax.scan(
+            step, (aside.critic, aside.critic_optimizer), length=config.critic_updates
+        )
+        to_go = cost_to_go(costs, config.discount)
+        advantage = to_go - moments_of_others(to_go)[0]
+
+        def loss(variables: PyTree) -> Scalar:
+            def of_one(observation: PyTree, drawn: PyTree, own: Array) -> Float[Array, ""]:
+                decision = policy.apply(variables, observation)
+                score = own * decision.log_prob(drawn) - config.entropy * decision.entropy()
+                return cost_of(critic, observation, decision.to_action(drawn)) + score
+
+            each: Periods = jax.vmap(jax.vmap(of_one))(
+                sampled.observation, sampled.drawn, advantage
+            )
+            return jnp.mean(each[:, burn_in:])
+
+        gradient = jax.grad(loss)(state.variables)
+        change, optimizer_state = optimizer.update(gradient, aside.optimizer)
+        moved = optax.apply_updates(state.variables, change)
+        waits = state.step < config.warm_up
+        variables, optimizer_state = jax.tree.map(
+            lambda new, old: jnp.where(waits, old, new),
+            (moved, optimizer_state),
+            (state.variables, aside.optimizer),
+        )
+        target = optax.incremental_update(critic, aside.target, config.target_share)
+        metrics = {
+            "train_cost": jnp.mean(jnp.sum(sampled.cost, axis=1)),
+            "gradient_norm": optax.tree.norm(gradient),
+            "critic_error": jnp.mean(errors),
+        }
+        aside = Aside(optimizer_state, critic, critic_state, target)
+        return TrainState(variables, aside, state.key, state.step + 1), metrics
+
+    def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
+        return lambda observation: policy.apply(variables, observation).mode()
+
+    return Algorithm(init, update, act)
+
+
+def _keys(key: PRNGKeyArray, step: int | Array) -> PRNGKeyArray:
+    """Of the draws, and of the critic's first variables."""
+    return jax.random.split(jax.random.fold_in(branch(key, Branch.DECISION), step))
