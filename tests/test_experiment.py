@@ -16,10 +16,12 @@ import pytest
 import yaml
 from small_runs import SMALL, SMALL_NET, small_config
 
+from neuroinv import experiment as experiments  # test_costs would be taken for a test
 from neuroinv.analysis.table import read_table
 from neuroinv.build import build
 from neuroinv.config import digest, parse
 from neuroinv.experiment import _state_like, evaluate, train
+from neuroinv.rollout import greedy
 from neuroinv.training import checkpoint
 from neuroinv.training.evaluation import BLOCK
 from neuroinv.training.records import open_run, read_facts, read_metrics, run_path
@@ -53,6 +55,19 @@ def test_a_run_directory_proves_itself(example):
     names = [row.name for row in finished.table.rows]
     assert names == ["optimum", "best base-stock", "best capped base-stock", "mlp"]
     assert finished.table == read_table(finished.path)
+
+
+def test_the_table_says_how_far_its_paths_may_be_off(example):
+    _, finished = example
+    experiment, variables = experiments.load(finished.path)
+    errors = []
+    for seed in range(2):
+        one = jax.tree.map(lambda leaf, seed=seed: leaf[seed], variables)
+        costs = experiments.test_costs(experiment, greedy(experiment.policy, one), False)
+        errors.append(np.std(costs) / np.sqrt(len(costs)))
+    assert finished.table.rows[-1].standard_error == pytest.approx(np.mean(errors), rel=1e-4)
+    assert finished.table.rows[0].standard_error is None
+    assert finished.table.rows[1].standard_error > 0
 
 
 def test_a_complete_run_is_not_run_again(tmp_path):

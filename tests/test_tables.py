@@ -13,17 +13,21 @@ FOLDER = Path(__file__).parent.parent / "experiments"
 BY_CELLS = {
     "backlogged": [],
     "lost_sales": [],
+    "lost_sales paper": ["--recipe=paper"],
+    "one_warehouse_base_stock": [],
     "real_one_store": [],
     "reinforce": [],
     "sample_efficiency": ["serial"],
     "sample_efficiency many_warehouses": ["many_warehouses"],
     "sample_efficiency real_one_warehouse": ["real_one_warehouse"],
+    "sample_efficiency real_many_warehouses": ["real_many_warehouses"],
     "serial": [],
+    "serial paper": ["--recipe=paper"],
     "transfer": [],
     "transshipment": [],
     "weight_sharing": [],
 }
-WITHOUT_CELLS = {"cells", "forecaster", "seeds_together"}
+WITHOUT_CELLS = {"cells", "dual_sourcing", "forecaster", "lost_sales_heuristics", "seeds_together"}
 
 
 class FirstCellError(Exception):
@@ -35,7 +39,7 @@ def test_the_first_cell_of_a_table_composes_and_builds(tmp_path, monkeypatch, na
     monkeypatch.syspath_prepend(str(FOLDER))
     arguments = [*BY_CELLS[name], "--quick"]
     if "real" in name:
-        path = sales_file(tmp_path, items=80, places=3, weeks=171)
+        path = sales_file(tmp_path, items=80, places=21 if "many" in name else 3, weeks=171)
         columns = "problem.demand.columns={location: location, quantity: quantity}"
         arguments += [f"problem.demand.path={path}", columns, "training.batch=64"]
     if "warehouse" in name and "real" in name:
@@ -52,6 +56,35 @@ def test_the_first_cell_of_a_table_composes_and_builds(tmp_path, monkeypatch, na
     monkeypatch.setattr(cells, "RESULTS", tmp_path)
     with pytest.raises(FirstCellError):
         runpy.run_path(str(FOLDER / f"{name.split()[0]}.py"), run_name="__main__")
+    monkeypatch.delitem(sys.modules, "cells")
+
+
+def test_a_row_takes_the_place_of_the_one_with_the_same_keys(tmp_path, monkeypatch, capsys):
+    """Columns are those of the last row; a column without any value yet has no type."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", ["table.py"])
+    monkeypatch.delitem(sys.modules, "cells", raising=False)
+    import cells
+
+    monkeypatch.setattr(cells, "RESULTS", tmp_path)
+
+    def write(*rows):
+        cells.write_table("table", ["size", "rounds"], rows, lambda row: row)
+
+    write({"size": 2, "rounds": None, "gap": None, "old": True, "commit": "1234567"})
+    write(
+        {"size": 2, "rounds": 1, "gap": 0.25, "commit": "12e4567"},
+        {"size": 1, "rounds": None, "gap": 0.5, "commit": "abcdef0"},
+    )
+    write({"size": 2, "rounds": 1, "gap": 0.125, "commit": None})
+    assert (tmp_path / "table.csv").read_text().splitlines() == [
+        "size,rounds,gap,commit",
+        "1,,0.50000,abcdef0",
+        "2,,,1234567",
+        "2,1,0.12500,",
+    ]
+    assert "0.1250" in capsys.readouterr().out
+    assert (tmp_path / "table.json").exists()
     monkeypatch.delitem(sys.modules, "cells")
 
 

@@ -136,7 +136,8 @@ def exact_store_costs(
 
     try:
         return [cost(variables) for variables in of_seeds]
-    except ValueError:  # more states than memory holds: the simulation has to tell
+    except (ValueError, RuntimeError):
+        # More states than memory holds, or too seldom left: the simulation has to tell.
         return None
 
 

@@ -52,6 +52,25 @@ def test_levels_of_a_series_are_as_good_as_those_of_gradients(tmp_path):
     assert searched.rows[-1].exact == pytest.approx(learned.rows[-1].exact, rel=0.01)
 
 
+def test_levels_of_a_warehouse_and_its_stores_cost_what_those_of_gradients_do(tmp_path):
+    """Demand is lost, so theory names no levels; both are scored on the same paths."""
+    shared = (
+        "problem=one_warehouse_lost",
+        "problem.nodes.store.count=2",
+        "policy=base_stock",
+        "training.train={scenarios: 512, periods: 60, burn_in: 20}",
+        "training.dev={scenarios: 256, periods: 60, burn_in: 20}",
+        "training.test={scenarios: 512, periods: 200, burn_in: 50}",
+    )
+    search = ("algorithm=cross_entropy", "training.batch=128", "training.steps=40")
+    gradient = ("algorithm.learning_rate=0.05", "training.batch=128", "training.steps=150")
+    searched, learned = (
+        train(small_config(tmp_path, *shared, *how, net=False)).table.rows[-1].tested.estimate
+        for how in (search, gradient)
+    )
+    assert searched == pytest.approx(learned, rel=0.005)
+
+
 def test_a_forecaster_is_not_searched(tmp_path):
     path = sales_file(tmp_path, items=40, weeks=150)
     given = (

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from small_runs import small_config
 
+from neuroinv import optima
 from neuroinv.build import build
 from neuroinv.policies.stock_levels import base_stock
 from neuroinv.references import fitted_level, references
@@ -46,6 +47,15 @@ def test_the_exact_cost_of_a_level_does_not_depend_on_how_it_is_reached(tmp_path
         7.27088, abs=2e-4
     )
     assert fitted_level(instance, cover_of(28)) == "S=28.000"
+
+
+def test_the_simulation_tells_what_a_policy_costs_that_gets_stuck(tmp_path, monkeypatch):
+    def stuck(*arguments):
+        raise RuntimeError("bounds stay apart")
+
+    instance = build(small_config(tmp_path)).instance
+    monkeypatch.setattr(optima, "policy_cost", stuck)
+    assert exact_store_costs(instance, base_stock(instance.network, 1.0), [cover_of(28)]) is None
 
 
 def test_exact_cost_of_a_backlogged_level_lies_above_the_optimum(tmp_path):

@@ -6,8 +6,13 @@ import pytest
 from small_runs import small_config
 
 from neuroinv.build import build, dev_scenarios
-from neuroinv.training.loop import Programs, compile_programs, run_segments, stratified_batch
-from neuroinv.types import InputError
+from neuroinv.training.loop import (
+    DivergedError,
+    Programs,
+    compile_programs,
+    run_segments,
+    stratified_batch,
+)
 
 
 def programs_of(config) -> Programs:
@@ -116,7 +121,7 @@ def test_the_best_variables_are_those_of_the_best_dev_cost(tmp_path):
 
 def test_divergence_is_one_sentence(tmp_path):
     config = small_config(tmp_path, "algorithm.learning_rate=1e30")
-    with pytest.raises(InputError, match=r"diverged.*learning_rate"):
+    with pytest.raises(DivergedError, match=r"diverged.*learning_rate"):
         curves(config)
 
 
