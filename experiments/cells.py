@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ import polars as pl
 from neuroinv.composition import compose
 from neuroinv.config import Config, parse
 from neuroinv.experiment import Finished, train
-from neuroinv.training.records import git_state, read_facts
+from neuroinv.training.records import git_state, read_facts, write_atomically
 
-RESULTS = Path(__file__).parent.parent / "results"
+RESULTS = Path(__file__).resolve().parent.parent / "results"
 QUICK = "--quick" in sys.argv
 """Whether to do with less: an experiment then takes minutes on two cores, on no easier cells."""
 GIVEN = [argument for argument in sys.argv[1:] if argument != "--quick"]
@@ -48,16 +48,61 @@ def run_cell(overrides: Iterable[str]) -> Finished:
     return finished
 
 
-def seconds_of(finished: Finished) -> float:
-    """Seconds that a cell trained for, compilation apart."""
-    return round((read_facts(finished.path) or {})["train_seconds"], 1)
+def shared_batch(stores: int) -> int:
+    """Scenarios per update for a net whose weights all stores share: the gradient of one scenario
+    is already an average over its stores, and its cost grows with them."""
+    return min(128, max(16, 640 // stores))
 
 
-def write_table(name: str, cells: Iterable[Any], row_of: Callable[[Any], dict[str, Any]]) -> None:
-    """Compute a row per cell, writing what there is to `results/NAME.csv` after each, with its
-    origin in `results/NAME.json`; then print the table. Quick sizes are named NAME_quick."""
+def seconds_of(run: Path) -> float:
+    """Seconds that a run trained for, compilation apart."""
+    return round((read_facts(run) or {})["train_seconds"], 1)
+
+
+def origin(run: Path | None = None) -> dict[str, Any]:
+    """When, on what and from which commit a run was made; without one, this very program."""
+    if run is None:
+        facts = {"device": jax.devices()[0].device_kind, "git_commit": git_state()[0]}
+        facts["ended"] = datetime.date.today().isoformat()
+    else:
+        facts = read_facts(run) or {}
+    commit = (facts["git_commit"] or "")[:7] or None
+    return {"device": facts["device"], "date": facts["ended"][:10], "commit": commit}
+
+
+def write_table(
+    name: str, keys: Sequence[str], cells: Iterable[Any], row_of: Callable[[Any], dict[str, Any]]
+) -> None:
+    """Compute a row per cell, add it to those in `results/NAME.csv` at once, and print the table.
+
+    A row takes the place of the one with the same values in the columns `keys`, by which the table
+    is sorted. `results/NAME.json` says what wrote it last. Quick sizes are named NAME_quick.
+    """
     path = RESULTS / (f"{name}_quick" if QUICK else name)
-    origin = {
+    for cell in cells:
+        table = _merged(path.with_suffix(".csv"), keys, row_of(cell))
+        write_atomically(path.with_suffix(".csv"), table.write_csv(float_precision=5))
+        write_atomically(path.with_suffix(".json"), json.dumps(_writer(), indent=2) + "\n")
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, float_precision=4):
+        print(_read(path.with_suffix(".csv")))
+
+
+def _merged(file: Path, keys: Sequence[str], row: dict[str, Any]) -> pl.DataFrame:
+    """The table of a file with one row more, or another; its columns are those of that row."""
+    rows = {}
+    for one in [*(_read(file).to_dicts() if file.exists() else []), row]:
+        rows[tuple(one.get(key) for key in keys)] = {column: one.get(column) for column in row}
+    return pl.DataFrame(list(rows.values()), infer_schema_length=None).sort(keys)
+
+
+def _read(file: Path) -> pl.DataFrame:
+    # A commit may look like a number.
+    overrides = {"commit": pl.String, "date": pl.String}
+    return pl.read_csv(file, infer_schema_length=None, schema_overrides=overrides)
+
+
+def _writer() -> dict[str, Any]:
+    return {
         "command": " ".join(["python", f"experiments/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
         "date": datetime.date.today().isoformat(),
         "device": jax.devices()[0].device_kind,
@@ -66,12 +111,3 @@ def write_table(name: str, cells: Iterable[Any], row_of: Callable[[Any], dict[st
         "jax": jax.__version__,
         "commit": git_state()[0],
     }
-    path.with_suffix(".json").write_text(json.dumps(origin, indent=2) + "\n")
-    rows: list[dict[str, Any]] = []
-    for cell in cells:
-        rows.append(row_of(cell))
-        pl.DataFrame(rows, infer_schema_length=None).write_csv(
-            path.with_suffix(".csv"), float_precision=5
-        )
-    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, float_precision=4):
-        print(pl.DataFrame(rows, infer_schema_length=None))

@@ -11,7 +11,7 @@ the kind.
 
 from pathlib import Path
 
-from cells import QUICK, run_cell, seconds_of, write_table
+from cells import QUICK, origin, run_cell, seconds_of, shared_batch, write_table
 
 from neuroinv.analysis.table import Table
 from neuroinv.composition import override
@@ -19,7 +19,7 @@ from neuroinv.experiment import evaluate
 from neuroinv.training.records import read_facts
 
 FEW, MANY = (3, 10) if QUICK else (10, 50)
-STEPS = 200 if QUICK else 2000
+STEPS = 500 if QUICK else 1000
 
 
 def cell(stores: int, *more: str) -> list[str]:
@@ -29,10 +29,10 @@ def cell(stores: int, *more: str) -> list[str]:
         f"problem.nodes.store.count={stores}",
         "policy=gnn",
         "training.train={scenarios: 8192, periods: 100, burn_in: 20}",
-        "training.batch=128",
-        "training.dev={scenarios: 1024, periods: 100, burn_in: 60}",
-        "training.test={scenarios: 1024, periods: 5000, burn_in: 3000}",
-        "training.steps_between_dev=20",
+        f"training.batch={shared_batch(stores)}",
+        "training.dev={scenarios: 512, periods: 100, burn_in: 60}",
+        "training.test={scenarios: 512, periods: 5000, burn_in: 3000}",
+        "training.steps_between_dev=50",
         f"training.steps={STEPS}",
         f"training.patience={STEPS}",
         "algorithm.learning_rate=0.005",
@@ -48,7 +48,7 @@ def main() -> None:
     tuned = run_cell(cell(MANY, *fine_tune, "algorithm.learning_rate=0.002"))
     anew = run_cell(cell(MANY))
 
-    def on_many(path: Path) -> Table:
+    def scored_on_many(path: Path) -> Table:
         given = [f"problem.nodes.store.count={MANY}", "problem.nodes.store.present=1"]
         return evaluate(path, lambda run: override(run, given))
 
@@ -57,27 +57,25 @@ def main() -> None:
         assert tested is not None
         return tested.estimate / MANY
 
-    def row(of: tuple[str, Table, int, float]) -> dict:
-        name, table, updates, seconds = of
+    def row(of: tuple[str, Table, Path, bool]) -> dict:
+        name, table, run, on_many = of
         return {
             "trained_on": name,
             "scored_on_stores": MANY,
             "tested": cost(table),
             "excess_percent": 100 * (cost(table) / cost(anew.table) - 1),
-            "updates_on_many": updates,
-            "train_seconds_on_many": seconds,
+            "updates_on_many": (read_facts(run) or {})["updates"] if on_many else 0,
+            "train_seconds_on_many": seconds_of(run) if on_many else 0.0,
+            **origin(run),
         }
 
-    def updates(finished) -> int:
-        return (read_facts(finished.path) or {})["updates"]
-
     rows = [
-        (f"{FEW} stores", on_many(few.path), 0, 0.0),
-        (f"0 to {FEW} stores, padded", on_many(padded.path), 0, 0.0),
-        (f"{FEW} stores, then {MANY}", tuned.table, updates(tuned), seconds_of(tuned)),
-        (f"{MANY} stores", anew.table, updates(anew), seconds_of(anew)),
+        (f"{FEW} stores", scored_on_many(few.path), few.path, False),
+        (f"0 to {FEW} stores, padded", scored_on_many(padded.path), padded.path, False),
+        (f"{FEW} stores, then {MANY}", tuned.table, tuned.path, True),
+        (f"{MANY} stores", anew.table, anew.path, True),
     ]
-    write_table("transfer", rows, row)
+    write_table("transfer", ["trained_on", "scored_on_stores"], rows, row)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ Published: the vanilla network of arXiv 2306.11246 (stores' correlation 0.5), wh
 
 import itertools
 
-from cells import QUICK, run_cell, seconds_of, write_table
+from cells import QUICK, origin, run_cell, seconds_of, write_table
 
 PUBLISHED_GAP_PERCENT = {
     (3, 2, 4.0): 0.00,
@@ -55,9 +55,10 @@ def row(cell: tuple[int, int, float]) -> dict:
         "water_filling_gap_percent": 100 * finished.table.gap(heuristic),
         "learned_gap_percent": 100 * finished.table.gap(learned),
         "published_gap_percent": PUBLISHED_GAP_PERCENT.get(cell),
-        "train_seconds": seconds_of(finished),
+        "train_seconds": seconds_of(finished.path),
+        **origin(finished.path),
     }
 
 
 if __name__ == "__main__":
-    write_table("transshipment", CELLS, row)
+    write_table("transshipment", ["stores", "lead_time", "underage_cost"], CELLS, row)

@@ -9,7 +9,7 @@ one net shared by all stores.
 
 import itertools
 
-from cells import QUICK, run_cell, seconds_of, write_table
+from cells import QUICK, origin, run_cell, seconds_of, shared_batch, write_table
 
 from neuroinv.optima import lost_sales_optimum, poisson_pmf
 
@@ -34,16 +34,17 @@ COUNTS = (3, 10) if QUICK else (3, 5, 10, 20, 30, 50)
 def row(cell: tuple[int, int, str]) -> dict:
     """One cell of the table."""
     scenarios, stores, policy = cell
-    steps = 500 if QUICK else 2000
+    shared = policy == "gnn"
+    steps = 500 if QUICK else 1000 if shared else 2000
     finished = run_cell(
         [
             "problem=one_store_lost",
             f"+problem.nodes.store.count={stores}",
             "problem.edges.order.lead_time=3",
             f"policy={policy}",
-            *(["policy.observes=[inventory]"] if policy == "gnn" else ["policy.hidden=[128,128]"]),
-            f"training.train={{scenarios: {scenarios}, periods: 50, burn_in: 20}}",
-            f"training.batch={min(scenarios, 256)}",
+            *(["policy.observes=[inventory]"] if shared else ["policy.hidden=[128,128]"]),
+            f"training.train={{scenarios: {scenarios}, periods: 100, burn_in: 20}}",
+            f"training.batch={min(scenarios, shared_batch(stores) if shared else 128)}",
             "training.dev={scenarios: 1024, periods: 100, burn_in: 60}",
             "training.test={scenarios: 1024, periods: 2000, burn_in: 500}",
             f"training.steps={steps}",
@@ -61,10 +62,12 @@ def row(cell: tuple[int, int, str]) -> dict:
         "tested": tested.estimate / stores,
         "excess_percent": 100 * (tested.estimate / stores / optimum - 1),
         "published": PUBLISHED[policy, stores][SCENARIOS.index(scenarios)],
-        "train_seconds": seconds_of(finished),
+        "train_seconds": seconds_of(finished.path),
+        **origin(finished.path),
     }
 
 
 if __name__ == "__main__":
     counts = SCENARIOS[:1] if QUICK else SCENARIOS
-    write_table("weight_sharing", itertools.product(counts, COUNTS, ("gnn", "mlp")), row)
+    cells = itertools.product(counts, COUNTS, ("gnn", "mlp"))
+    write_table("weight_sharing", ["scenarios", "stores", "policy"], cells, row)
