@@ -130,7 +130,9 @@ class GNNConfig:
     hidden: tuple[Count, ...] = (32,)
     """Width of each hidden layer of the nets that update them."""
     rounds: Count = 1
-    """How often nodes and edges hear of their neighbours; at least one per echelon serves best."""
+    """How often nodes and edges hear of their neighbours. The paper takes one round per location
+    above the store in series and two for several warehouses; here every node reads the position of
+    its echelon from the start, and one goes far."""
     activation: Activation = "relu"
     """Activation of the hidden layers."""
     observes: Annotated[tuple[Feature, ...], Field(min_length=1)] = (
