@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import traceback
@@ -100,6 +101,7 @@ def _train_one(mapping: dict) -> None:
     from neuroinv.experiment import train
     from neuroinv.training.records import read_facts
 
+    _keep_compiled_programs()
     console = _console()
     with listening(console, config.training.steps, config.logger.progress) as listen:
         finished = train(config, listen)
@@ -138,6 +140,7 @@ def _evaluate(arguments: list[str]) -> None:
     from neuroinv.composition import override
     from neuroinv.experiment import evaluate
 
+    _keep_compiled_programs()
     given = (options.overrides, options.config_dir)
     table = evaluate(options.run, lambda mapping: override(mapping, *given))
     _console().print(render(table))
@@ -165,6 +168,22 @@ def _bench(arguments: list[str]) -> None:
         raise InputError(f"--repeats is {options.repeats}; give 1 or more")
     for line in bench.run(options.cases, options.repeats):
         print(line, flush=True)
+
+
+def _keep_compiled_programs() -> None:
+    """Let JAX keep what it compiles in the user's cache, where the next job of a sweep finds it.
+
+    JAX's own environment variables go first: JAX_COMPILATION_CACHE_DIR names another folder, and
+    JAX_ENABLE_COMPILATION_CACHE=0 keeps nothing.
+    """
+    import jax
+
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = Path(cache) / "neuroinv"
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        with contextlib.suppress(OSError):  # without a home to write to, programs are not kept
+            folder.mkdir(parents=True, exist_ok=True)
+            jax.config.update("jax_compilation_cache_dir", str(folder))
 
 
 def _console() -> Console:

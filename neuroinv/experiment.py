@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import yaml
-from jaxtyping import Array, Float64, PyTree
+from jaxtyping import Array, Float, Float64, PyTree
 
 from neuroinv.analysis.figures import learning_curves
 from neuroinv.analysis.statistics import Interval, bootstrap
@@ -324,14 +324,15 @@ def _test_costs_of_seeds(
     experiment: Experiment, policy: Policy, variables: PyTree
 ) -> Float64[np.ndarray, " seeds"]:
     chunk = experiment.config.training.seed_chunk
-    costs = jax.jit(
-        lambda of_seeds: map_seeds(
-            lambda one: jnp.mean(test_costs(experiment, greedy(policy, one), False)),
-            of_seeds,
-            chunk,
+
+    # Parameters are an argument: as constants they would make another program of every problem.
+    def of_all(of_seeds: PyTree, params: PyTree) -> Float[Array, " seeds"]:
+        test = experiment._replace(test=experiment.test._replace(params=params))
+        return map_seeds(
+            lambda one: jnp.mean(test_costs(test, greedy(policy, one), False)), of_seeds, chunk
         )
-    )(variables)
-    return np.asarray(costs, np.float64)
+
+    return np.asarray(jax.jit(of_all)(variables, experiment.test.params), np.float64)
 
 
 def test_costs(experiment: Experiment, act: Act, hindsight: bool) -> PerScenario:

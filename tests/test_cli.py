@@ -1,5 +1,6 @@
 """The commands as a user types them: what they print, and one sentence for every mistake."""
 
+import os
 import re
 import subprocess
 import sys
@@ -11,10 +12,10 @@ from test_experiment import sales_table
 from neuroinv.cli import main
 
 
-def neuroinv(*arguments: str, cwd) -> subprocess.CompletedProcess:
+def neuroinv(*arguments: str, cwd, env=None) -> subprocess.CompletedProcess:
     """The command in a process of its own, as a shell starts it."""
     command = [sys.executable, "-m", "neuroinv.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, env=env)
 
 
 @pytest.fixture
@@ -119,6 +120,21 @@ def test_a_sweep_runs_what_is_missing_and_survives_a_bad_job(here, tmp_path):
     assert more.stdout.count("done before") == 1
     assert len(list(runs.iterdir())) == 2
     assert (run / "run.json").stat().st_mtime_ns == written
+
+
+def test_the_second_job_of_a_sweep_compiles_no_program_again(tmp_path):
+    """Lead times are data, and the programs lie in the user's cache."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    env |= {"XDG_CACHE_HOME": str(tmp_path), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    sweep = ("train", "-m", *SMALL, "training.steps=5", "policy=base_stock")
+    sweep += ("problem=one_store_backlogged", "problem.edges.order.lead_time=1,2")
+    done = neuroinv(*sweep, cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert len(list((tmp_path / "results" / "runs").iterdir())) == 2
+    kept = [path.name.split("-")[0] for path in (tmp_path / "neuroinv").iterdir()]
+    for program in ("jit_initialise", "jit_segment", "jit_of_all"):
+        assert kept.count(program) == 1
 
 
 def test_a_graph_network_of_a_warehouse_is_scored_on_a_serial_system_and_trained_further(

@@ -79,7 +79,10 @@ def compile_programs(
     seed_keys = jax.vmap(jax.random.key)(jnp.arange(config.seeds, dtype=jnp.uint32) + seed)
     scenario_count = jax.tree.leaves(train_params)[0].shape[0]
 
-    def initialise(keys: PRNGKeyArray) -> tuple[LoopState, tuple[PyTree, PyTree]]:
+    # Parameters are arguments: as constants they would make another program of every problem.
+    def initialise(
+        keys: PRNGKeyArray, train_params: PyTree
+    ) -> tuple[LoopState, tuple[PyTree, PyTree]]:
         def one(key: PRNGKeyArray) -> tuple[LoopState, tuple[PyTree, PyTree]]:
             train = algorithm.init(key)
             drawn = draw(problem, train_params, branch(key, Branch.TRAIN), train_periods)
@@ -124,14 +127,14 @@ def compile_programs(
         return map_seeds(one, (states, drawn), config.seed_chunk)
 
     began = time.perf_counter()
-    initialise_compiled = jax.jit(initialise).lower(seed_keys).compile()
-    state_shapes, drawn_shapes = jax.eval_shape(initialise, seed_keys)
+    initialise_compiled = jax.jit(initialise).lower(seed_keys, train_params).compile()
+    state_shapes, drawn_shapes = jax.eval_shape(initialise, seed_keys, train_params)
     segment_compiled = (
         jax.jit(segment).lower(state_shapes, drawn_shapes, train_params, dev).compile()
     )
     compile_seconds = time.perf_counter() - began
     began = time.perf_counter()
-    state, drawn = jax.block_until_ready(initialise_compiled(seed_keys))
+    state, drawn = jax.block_until_ready(initialise_compiled(seed_keys, train_params))
     return Programs(
         lambda: state,
         lambda states: segment_compiled(states, drawn, train_params, dev),
