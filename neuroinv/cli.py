@@ -180,7 +180,7 @@ def _keep_compiled_programs() -> None:
 
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     folder = Path(cache) / "neuroinv"
-    if jax.config.values["jax_compilation_cache_dir"] is None:
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         with contextlib.suppress(OSError):  # without a home to write to, programs are not kept
             folder.mkdir(parents=True, exist_ok=True)
             jax.config.update("jax_compilation_cache_dir", str(folder))

@@ -260,3 +260,9 @@ def networks(draw: st.DrawFn) -> Network:
 
 
 seeds = st.integers(0, 2**31 - 1)
+
+
+def numbers(low: float, high: float) -> st.SearchStrategy[float]:
+    """Single-precision numbers, but for the subnormal ones, which JAX takes for zero and NumPy does
+    not."""
+    return st.floats(low, high, width=32, allow_subnormal=False)

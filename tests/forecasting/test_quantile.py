@@ -7,6 +7,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+from examples import numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -26,7 +27,7 @@ from neuroinv.forecasting.quantile import (
 WINDOW = 6
 SMALL = ForecasterConfig(lead_times=(0, 2, 5), hidden=(8,))
 gaps = hnp.arrays(np.float32, COUNT - 1, elements=st.floats(0.125, 100, width=32))
-firsts = st.floats(-1000, 1000, width=32)
+firsts = numbers(-1000, 1000)
 lookup, inverse = jax.jit(quantile_at), jax.jit(probability_at)
 slope = jax.jit(jax.grad(quantile_at, argnums=1))
 
@@ -41,7 +42,7 @@ def with_ends(quantiles):
 
 
 @settings(deadline=None)
-@given(firsts, gaps, st.floats(0, 1, width=32))
+@given(firsts, gaps, numbers(0, 1))
 def test_lookup_is_linear_between_quantiles_and_has_an_inverse(first, gaps, probability):
     values = with_ends(rising(first, gaps))
     found = float(lookup(jnp.asarray(values[1:-1], jnp.float32), probability))
@@ -110,8 +111,8 @@ def far_forecaster():
     return jax.jit(lambda past, date: forecast(variables, past, date, SMALL))
 
 
-windows = hnp.arrays(np.float32, WINDOW, elements=st.floats(-100, 20_000, width=32))
-dates = hnp.arrays(np.float32, 1, elements=st.floats(-0.5, 0.5, width=32))
+windows = hnp.arrays(np.float32, WINDOW, elements=numbers(-100, 20_000))
+dates = hnp.arrays(np.float32, 1, elements=numbers(-0.5, 0.5))
 
 
 @settings(deadline=None)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
-from examples import networks, sizes, warehouse_tree
+from examples import networks, numbers, sizes, warehouse_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -24,7 +24,7 @@ OFF = {
 }
 WAREHOUSE = 3  # after the three stores; its edges to them are listed first
 quantities = st.floats(0.015625, 1e5, width=32)
-stocks = st.floats(-1e3, 1e5, width=32)
+stocks = numbers(-1e3, 1e5)
 
 
 @settings(deadline=None, max_examples=100)
@@ -61,7 +61,7 @@ def test_a_node_that_holds_nothing_ships_all_even_where_next_to_nothing_is_wante
 @settings(deadline=None, max_examples=50)
 @given(
     st.sampled_from([HOLDS, SHIPS_ALL]),
-    hnp.arrays(np.float32, 4, elements=st.floats(-20, 20, width=32)),
+    hnp.arrays(np.float32, 4, elements=numbers(-20, 20)),
     hnp.arrays(np.float32, 4, elements=stocks),
 )
 def test_softmax_shares_stock_by_its_formula(network, logits, on_hand):
@@ -77,7 +77,7 @@ def test_softmax_shares_stock_by_its_formula(network, logits, on_hand):
 @given(networks(), st.data())
 def test_no_location_of_any_graph_ships_more_than_it_has(network, data):
     location_count, _, edge_count = sizes(network)
-    elements = st.floats(0, 1e4, width=32)
+    elements = numbers(0, 1e4)
     wanted = data.draw(hnp.arrays(np.float32, edge_count, elements=elements))
     on_hand = data.draw(hnp.arrays(np.float32, location_count, elements=stocks))
     leaving, there = outgoing(network), np.maximum(on_hand, 0)
@@ -95,7 +95,7 @@ def test_no_location_of_any_graph_ships_more_than_it_has(network, data):
 
 
 @settings(deadline=None, max_examples=30)
-@given(hnp.arrays(np.float32, 4, elements=st.floats(0, 1000, width=32)))
+@given(hnp.arrays(np.float32, 4, elements=numbers(0, 1000)))
 def test_whole_units_are_whole_and_never_more_than_could_be_shipped(orders):
     ships = sources(HOLDS) >= 0
     on_hand = np.array([0, 0, 0, orders[ships].sum()], np.float32)
@@ -123,7 +123,7 @@ def test_a_whole_stock_wanted_in_full_is_shipped_to_the_last_unit(stock, times, 
 
 
 @settings(deadline=None, max_examples=100)
-@given(hnp.arrays(np.float32, 4, elements=quantities), st.floats(0, 1e5, width=32))
+@given(hnp.arrays(np.float32, 4, elements=quantities), numbers(0, 1e5))
 def test_shares_in_whole_units_never_add_up_to_more_than_the_stock(wanted, stock):
     """Of any stock, one just below a whole number included."""
     for there in (stock, np.nextafter(np.round(stock), np.float32(0)), np.round(stock)):

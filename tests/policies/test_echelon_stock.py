@@ -11,6 +11,7 @@ import pytest
 from examples import (
     central_differences,
     first,
+    numbers,
     parameters,
     serial_system,
     sizes,
@@ -44,7 +45,7 @@ DEEP = build_network(
     4,
 )
 NETWORKS = {"serial": serial_system(), "warehouse": warehouse_tree(), "deep": DEEP}
-stocks = st.floats(-1e3, 1e4, width=32)
+stocks = numbers(-1e3, 1e4)
 
 
 def observation(network, params):
@@ -98,9 +99,7 @@ def test_levels_and_orders_on_any_stock_are_those_by_hand(name, data):
     network = NETWORKS[name]
     apply, variables, seen = set_up(name)
     on_hand = data.draw(hnp.arrays(np.float32, sizes(network)[0], elements=stocks))
-    pipeline = data.draw(
-        hnp.arrays(np.float32, seen.pipeline.shape, elements=st.floats(0, 50, width=32))
-    )
+    pipeline = data.draw(hnp.arrays(np.float32, seen.pipeline.shape, elements=numbers(0, 50)))
     lead_time = data.draw(hnp.arrays(np.int32, sizes(network)[2], elements=st.integers(0, 4)))
     seen = seen._replace(on_hand=on_hand, pipeline=pipeline, lead_time=lead_time)
     levels, orders = levels_and_orders_by_hand(network, seen, 0.8)

@@ -12,6 +12,7 @@ import pytest
 import scipy.optimize
 from examples import (
     networks,
+    numbers,
     one_store,
     parameters,
     period_costs,
@@ -161,10 +162,8 @@ def run_and_check(
 def test_after_the_warm_up_nothing_is_missed_and_nothing_held(name, path, data):
     network = NETWORKS[name]
     _, customers, edge_count = sizes(network)
-    demand = data.draw(
-        hnp.arrays(np.float32, (PERIODS, customers), elements=st.floats(0, 1000, width=32))
-    )
-    costs = data.draw(hnp.arrays(np.float32, edge_count, elements=st.floats(0, 0.5, width=32)))
+    demand = data.draw(hnp.arrays(np.float32, (PERIODS, customers), elements=numbers(0, 1000)))
+    costs = data.draw(hnp.arrays(np.float32, edge_count, elements=numbers(0, 0.5)))
     # A lead time of 0 only on the way to a last customer; see the test below.
     ends = {edge.source for edge in network.edges}
     shortest = [int(edge.destination in ends) for edge in network.edges]
@@ -356,12 +355,8 @@ ANY_STOCK = {
 def test_orders_on_any_stock_are_feasible(name, data):
     network = ANY_STOCK[name]
     location_count, customers, _ = sizes(network)
-    on_hand = data.draw(
-        hnp.arrays(np.float32, location_count, elements=st.floats(-100, 1000, width=32))
-    )
-    demand = data.draw(
-        hnp.arrays(np.float32, (6, customers), elements=st.floats(-5, 100, width=32))
-    )
+    on_hand = data.draw(hnp.arrays(np.float32, location_count, elements=numbers(-100, 1000)))
+    demand = data.draw(hnp.arrays(np.float32, (6, customers), elements=numbers(-5, 100)))
     orders = np.asarray(one_decision(name)(on_hand, demand))
     assert orders.min() >= 0
     assert np.all(outgoing(network) @ orders <= np.maximum(on_hand, 0) * (1 + 1e-5))

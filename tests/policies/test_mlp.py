@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from examples import first, in_x64, parameters, states, warehouse_tree
+from examples import first, in_x64, numbers, parameters, states, warehouse_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -73,9 +73,9 @@ def disturbed(network, orders, allocation):
 @pytest.mark.parametrize("network", [HOLDS, SHIPS_ALL], ids=["warehouse", "cross-dock"])
 @settings(deadline=None, max_examples=40)
 @given(
-    hnp.arrays(np.float32, 4, elements=st.floats(-1e3, 1e4, width=32)),
-    hnp.arrays(np.float32, (4, 3), elements=st.floats(0, 1e3, width=32)),
-    hnp.arrays(np.float32, 4, elements=st.floats(-100, 100, width=32)),
+    hnp.arrays(np.float32, 4, elements=numbers(-1e3, 1e4)),
+    hnp.arrays(np.float32, (4, 3), elements=numbers(0, 1e3)),
+    hnp.arrays(np.float32, 4, elements=numbers(-100, 100)),
 )
 def test_orders_on_any_stock_are_feasible(network, orders, allocation, on_hand, pipeline, noise):
     seen = first(observations(network))._replace(on_hand=on_hand, pipeline=pipeline)
@@ -122,7 +122,7 @@ def test_the_decision_keeps_the_outputs_that_its_orders_are_made_of(allocation, 
 
 @pytest.mark.parametrize("allocation", ["proportional", "softmax"])
 @settings(deadline=None, max_examples=15)
-@given(st.floats(1e-3, 1e4), hnp.arrays(np.float32, 4, elements=st.floats(-10, 50, width=32)))
+@given(st.floats(1e-3, 1e4), hnp.arrays(np.float32, 4, elements=numbers(-10, 50)))
 def test_orders_are_multiplied_as_all_quantities_are(allocation, factor, on_hand):
     variables, apply = set_up(HOLDS, allocation)
     seen = first(observations(HOLDS))._replace(on_hand=on_hand)

@@ -9,9 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
-from examples import central_differences, first, parameters, states, warehouse_tree
+from examples import central_differences, first, numbers, parameters, states, warehouse_tree
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from neuroinv.config import (
@@ -80,7 +79,7 @@ def critical_ratio(seen):
 
 @pytest.mark.parametrize("kind", ["quantile_newsvendor", "returns_newsvendor"])
 @settings(deadline=None, max_examples=30)
-@given(stock=hnp.arrays(np.float32, 2, elements=st.floats(-300, 300, width=32)))
+@given(stock=hnp.arrays(np.float32, 2, elements=numbers(-300, 300)))
 def test_orders_on_any_stock_are_those_by_hand(kind, stock):
     policy, variables, seen = set_up(kind)
     seen = seen._replace(on_hand=stock)

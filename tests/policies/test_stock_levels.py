@@ -7,7 +7,16 @@ import functools
 import jax
 import numpy as np
 import pytest
-from examples import first, one_store, parameters, serial_system, sizes, states, warehouse_tree
+from examples import (
+    first,
+    numbers,
+    one_store,
+    parameters,
+    serial_system,
+    sizes,
+    states,
+    warehouse_tree,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -30,7 +39,7 @@ KINDS = {
     "base_stock": lambda network: base_stock(network, 1.2),
     "capped_base_stock": lambda network: capped_base_stock(network, 1.2, 0.7),
 }
-stocks = st.floats(-1e3, 1e4, width=32)
+stocks = numbers(-1e3, 1e4)
 
 
 @functools.cache
@@ -66,9 +75,7 @@ def test_orders_on_any_stock_are_those_by_hand_and_feasible(kind, name, data):
     network = NETWORKS[name]
     apply, seen = set_up(kind, name)
     on_hand = data.draw(hnp.arrays(np.float32, sizes(network)[0], elements=stocks))
-    pipeline = data.draw(
-        hnp.arrays(np.float32, seen.pipeline.shape, elements=st.floats(0, 50, width=32))
-    )
+    pipeline = data.draw(hnp.arrays(np.float32, seen.pipeline.shape, elements=numbers(0, 50)))
     lead_time = data.draw(hnp.arrays(np.int32, sizes(network)[2], elements=st.integers(0, 4)))
     seen = seen._replace(on_hand=on_hand, pipeline=pipeline, lead_time=lead_time)
     orders = np.asarray(apply(seen))

@@ -11,6 +11,7 @@ import pytest
 from examples import (
     example,
     first,
+    numbers,
     one_store,
     parameters,
     sizes,
@@ -85,11 +86,9 @@ def test_orders_on_any_stock_are_feasible(name, data):
     network = NETWORKS[name]
     variables, apply = set_up(name)
     seen = observation(network)
-    stocks = st.floats(-1e3, 1e4, width=32)
+    stocks = numbers(-1e3, 1e4)
     on_hand = data.draw(hnp.arrays(np.float32, sizes(network)[0], elements=stocks))
-    pipeline = data.draw(
-        hnp.arrays(np.float32, seen.pipeline.shape, elements=st.floats(0, 1e3, width=32))
-    )
+    pipeline = data.draw(hnp.arrays(np.float32, seen.pipeline.shape, elements=numbers(0, 1e3)))
     orders = np.asarray(apply(variables, seen._replace(on_hand=on_hand, pipeline=pipeline)))
     assert orders.min() >= 0
     assert np.all(outgoing(network) @ orders <= np.maximum(on_hand, 0) * (1 + 1e-5))

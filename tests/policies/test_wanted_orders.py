@@ -9,6 +9,7 @@ import pytest
 from examples import (
     first,
     networks,
+    numbers,
     one_store,
     parameters,
     seeds,
@@ -18,7 +19,6 @@ from examples import (
     warehouse_tree,
 )
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from small_runs import small_mapping
 
 from neuroinv.config import MLPConfig, parse
@@ -39,7 +39,7 @@ def observation(network, seed=0):
 
 @pytest.mark.parametrize("network", [one_store(), serial_system()], ids=["one store", "serial"])
 @settings(deadline=None, max_examples=10)
-@given(seed=seeds, output=st.floats(-3, 3))
+@given(seed=seeds, output=numbers(-3, 3))
 def test_constant_outputs_are_an_echelon_base_stock_policy(network, seed, output):
     seen = observation(network, seed)
     cover = FIRST_COVER + (output if output > 0 else -LEAST_COVER * np.tanh(-output / LEAST_COVER))

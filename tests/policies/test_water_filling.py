@@ -8,7 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from examples import central_differences, first, parameters, serial_system, states, warehouse_tree
+from examples import (
+    central_differences,
+    first,
+    numbers,
+    parameters,
+    serial_system,
+    states,
+    warehouse_tree,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -26,7 +34,7 @@ STORES = 4
 NETWORK = warehouse_tree(STORES, holds_stock=False)
 POLICY = water_filling(NETWORK)
 MEANS, STDS = np.array([3.7, 4.8, 4.6, 6.9]), np.array([1.8, 2.1, 0.9, 1.7])
-stocks = st.floats(-200, 200, width=32)
+stocks = numbers(-200, 200)
 
 
 def scenarios(count, lead_times, underage, correlation):
@@ -64,7 +72,7 @@ def orders_for(level, seen):
 def test_everything_is_shipped_and_the_stores_that_get_any_are_equally_safe(data):
     on_hand = data.draw(hnp.arrays(np.float32, STORES + 1, elements=stocks))
     pipeline = data.draw(
-        hnp.arrays(np.float32, seen_once().pipeline.shape, elements=st.floats(0, 50, width=32))
+        hnp.arrays(np.float32, seen_once().pipeline.shape, elements=numbers(0, 50))
     )
     std = data.draw(hnp.arrays(np.float32, STORES, elements=st.floats(0.25, 8, width=32)))
     lead_time = data.draw(hnp.arrays(np.int32, STORES + 1, elements=st.integers(0, 4)))

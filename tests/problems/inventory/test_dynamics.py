@@ -11,6 +11,7 @@ from examples import (
     example,
     first,
     networks,
+    numbers,
     one_store,
     parameters,
     period_costs,
@@ -100,7 +101,7 @@ def one_store_by_hand(scenario, orders, unmet_demand, objective):
     return np.array(costs)
 
 
-amounts = st.floats(0, 30, width=32)
+amounts = numbers(0, 30)
 
 
 @pytest.mark.parametrize("objective", ["cost", "profit"])
@@ -108,7 +109,7 @@ amounts = st.floats(0, 30, width=32)
 @settings(deadline=None, max_examples=25)
 @given(
     orders=hnp.arrays(float, 10, elements=amounts),
-    demand=hnp.arrays(float, 10, elements=st.floats(-5, 30, width=32)),
+    demand=hnp.arrays(float, 10, elements=numbers(-5, 30)),
     lead_time=st.integers(0, 4),
     seed=seeds,
 )
