@@ -12,11 +12,11 @@ from jaxtyping import PRNGKeyArray, PyTree
 from small_runs import small_config
 
 from neuroinv.algorithms.hdpo import hdpo
-from neuroinv.algorithms.reinforce import learned_value, reinforce
+from neuroinv.algorithms.reinforce import reinforce
+from neuroinv.algorithms.value import learned_value
 from neuroinv.build import Experiment, build, dev_scenarios
 from neuroinv.config.algorithm import HDPOConfig, ReinforceConfig
 from neuroinv.gradients import cost_to_go, moments_of_others, score_function
-from neuroinv.policies.mlp import MLP
 from neuroinv.rollout import average_costs, draw, greedy, sample, total
 from neuroinv.training import checkpoint
 from neuroinv.types import Algorithm, InputError, Scenarios, TrainState
@@ -82,7 +82,8 @@ def test_a_learned_value_tells_scenarios_of_different_cost_apart(tmp_path):
     built = one_store(tmp_path, VARIED_COST)
     given = config("learned_value")
     _, last = trained(built, given)
-    aside, net = last.optimizer_state, MLP(given.value_hidden, 1, "relu")
+    aside = last.optimizer_state
+    value = learned_value(given.value_hidden, given.value_learning_rate)
     keys = jax.random.split(jax.random.key(3), (64, PERIODS))
 
     @jax.jit
@@ -90,8 +91,8 @@ def test_a_learned_value_tells_scenarios_of_different_cost_apart(tmp_path):
         decide = score_function(built.policy, last.variables, aside.log_std)
         sampled = sample(built.problem, decide, scenarios(built, jax.random.key(2)), keys)
         actual = cost_to_go(sampled.cost)
-        baselines = moments_of_others(actual)[0], learned_value(net, aside.value, sampled)
-        return [jnp.mean((actual - baseline) ** 2) for baseline in baselines]
+        learned = value.apply(aside.value, actual, sampled.observation)
+        return [jnp.mean((actual - b) ** 2) for b in (moments_of_others(actual)[0], learned)]
 
     of_mean, of_value = squared_errors()
     assert of_value < 0.95 * of_mean

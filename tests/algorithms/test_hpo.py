@@ -1,0 +1,297 @@
+"""HPO: an update takes the exact gradient of expected cost, and a few hundred find an (s, S)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import scipy.special
+from examples import central_differences
+from jaxtyping import Array, Float
+from small_runs import small_config
+from test_gradients import (
+    DEMAND,
+    FIXED_COST,
+    GATE,
+    POINT,
+    QUANTITY,
+    STOCK,
+    TRUNK,
+    gated,
+    ordering,
+)
+
+from neuroinv.algorithms.hpo import hpo
+from neuroinv.build import as_scored, build, dev_scenarios
+from neuroinv.config import HPOConfig
+from neuroinv.decisions import Categorical
+from neuroinv.references import references
+from neuroinv.rollout import average_costs, average_weights, draw, greedy, total
+from neuroinv.types import Algorithm, InputError, Outcome, Policy, Problem, Scenarios
+
+PERIODS, STEPS = 3, 100
+
+
+def config(**given) -> HPOConfig:
+    defaults = {"baseline": "none", "discount": 1.0, "entropy": 0.0, "clip_norm": 1e6}
+    return HPOConfig("hpo", **(defaults | {"value_hidden": (8,)} | given))
+
+
+class State(NamedTuple):
+    stock: Float[Array, ""]
+    path: Array
+    """The regimes still to be drawn, the next one first."""
+
+
+def scripted() -> Problem:
+    """The toy of test_gradients on a path that each scenario carries, all its costs multiplied."""
+    toy = ordering()
+
+    def step(params, state, action, demand):
+        fixed_cost, weight = params
+        stock, outcome = toy.step(fixed_cost, state.stock, action, demand)
+        costs = jax.tree.map(lambda cost: weight * cost, outcome.costs)
+        return State(stock, jnp.roll(state.path, -1)), Outcome(costs, ())
+
+    return toy._replace(step=step, observe=lambda params, state: state)
+
+
+class Scripted(NamedTuple):
+    """A gate whose draw is what it was given."""
+
+    gate: Categorical
+    regime: Array
+
+    def sample(self, key):
+        return self.regime
+
+    def __getattr__(self, name):
+        return getattr(self.gate, name)
+
+
+def follows_the_path() -> Policy:
+    gate = gated(Categorical)
+
+    def apply(variables, seen):
+        return Scripted(gate.apply(variables, seen.stock), seen.path[0])
+
+    return Policy(gate.init, apply)
+
+
+def expected_cost(points, weights, stock=STOCK, demand=DEMAND) -> tuple[float, list]:
+    """Exact expected cost with one point of variables for each period, and all paths: their
+    regimes, probability and cost of every period."""
+    if not len(weights):
+        return 0.0, [((), 1.0, ())]
+    point, total_cost, found = points[0], 0.0, []
+    hidden = np.tanh(point[TRUNK][0] * stock)
+    order = scipy.special.expit(point[GATE] @ [1, hidden])
+    for regime, probability in enumerate((1 - order, order)):
+        following = stock + regime * (point[QUANTITY] @ [1, hidden]) - demand[0]
+        now = FIXED_COST * regime + following**2
+        later, paths = expected_cost(points[1:], weights[1:], following, demand[1:])
+        total_cost += probability * (weights[0] * now + later)
+        found += [((regime, *path), probability * p, (now, *costs)) for path, p, costs in paths]
+    return total_cost, found
+
+
+def gradient_of_an_update(given: HPOConfig, burn_in: int) -> np.ndarray:
+    """What Adam is told in the first update on all paths, each as often as it is likely."""
+    weights = average_weights(PERIODS, burn_in).astype(float)
+    paths = expected_cost([POINT] * PERIODS, weights)[1]
+    regimes, probability, costs = (np.array(part) for part in zip(*paths, strict=True))
+    weight = len(paths) * probability
+    count = len(paths)
+    spread = np.std((weight[:, None] * costs)[:, burn_in:])
+    with jax.enable_x64(True):
+        params = (jnp.full(count, FIXED_COST), jnp.asarray(weight))
+        state = State(jnp.full(count, STOCK), jnp.asarray(regimes))
+        batch = Scenarios(params, state, jnp.tile(jnp.asarray(DEMAND), (count, 1)))
+        example = jax.tree.map(lambda leaf: leaf[0], state)
+        algorithm = hpo(scripted(), follows_the_path(), example, given, STEPS, burn_in)
+        following, metrics = jax.jit(lambda key: algorithm.update(algorithm.init(key), batch))(
+            jax.random.key(0)
+        )
+        gradient = 10 * np.asarray(optax.tree.get(following.optimizer_state.optimizer, "mu"))
+    assert metrics["gradient_norm"] == pytest.approx(np.linalg.norm(gradient))
+    assert metrics["train_cost"] == pytest.approx(
+        expected_cost([POINT] * PERIODS, weights)[0], rel=1e-6
+    )
+    return gradient * spread
+
+
+def slope(burn_in: int, last: int = 0) -> np.ndarray:
+    """Central differences of the exact expected cost in what decides before the last periods."""
+    weights = average_weights(PERIODS, burn_in).astype(float)
+
+    def cost(at):
+        return expected_cost([at] * (PERIODS - last) + [POINT] * last, weights)[0]
+
+    return central_differences(cost, POINT, 1e-5)
+
+
+@pytest.mark.parametrize(("burn_in", "last"), [(0, 0), (1, 0), (0, 1), (1, 2)])
+def test_an_update_takes_the_slope_of_expected_cost(burn_in, last):
+    """Decisions of the last periods answer for nothing, yet the state they are taken in does."""
+    exact = slope(burn_in, last)
+    assert np.all(np.abs(exact) > 0.01)
+    gradient = gradient_of_an_update(config(last_decisions=last), burn_in)
+    np.testing.assert_allclose(gradient, exact, rtol=1e-5, atol=1e-6)
+
+
+def test_without_the_cross_term_only_the_gate_has_the_slope_of_expected_cost():
+    exact, gradient = slope(0), gradient_of_an_update(config(cross_term=False), 0)
+    np.testing.assert_allclose(gradient[GATE], exact[GATE], rtol=1e-5)
+    assert np.all(np.abs(gradient - exact)[2:] > 0.03 * np.abs(exact[2:]))
+
+
+def toy(given: HPOConfig) -> tuple[Algorithm, Scenarios]:
+    """The toy with drawn gates, on scenarios that differ in their first stock."""
+    count = 16
+    demand = jnp.tile(jnp.asarray(DEMAND, jnp.float32), (count, 1))
+    stock = jnp.linspace(-1.0, 3.0, count)
+    batch = Scenarios(jnp.full(count, FIXED_COST), stock, demand)
+    algorithm = hpo(ordering(), gated(Categorical), stock[0], given, STEPS, burn_in=1)
+    return algorithm, batch
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"baseline": "learned_value", "discount": 0.9, "entropy": 0.1},
+        {"baseline": "learned_value", "epochs": 3, "minibatches": 3, "last_decisions": 1},
+        {"baseline": "batch_mean", "scales": "reference", "cross_term": False},
+    ],
+)
+def test_an_update_moves_all_variables_and_says_what_it_did(given):
+    algorithm, batch = toy(config(**given))
+
+    update, start = jax.jit(algorithm.update), jax.jit(algorithm.init)(jax.random.key(0))
+    once, metrics = update(start, batch)
+    twice, _ = update(once, batch)
+    for before, after in ((start, once), (once, twice)):
+        assert np.all(np.abs(after.variables - before.variables) > 1e-5)
+    assert twice.step == 2
+    assert all(np.isfinite(value) for value in metrics.values())
+    shown = {"train_cost", "gradient_norm", "entropy"}
+    shown |= {"value_explains"} if given["baseline"] == "learned_value" else set()
+    shown |= {"divergence", "stopped_early"} if "epochs" in given else set()
+    assert set(metrics) == shown
+
+
+def test_further_epochs_train_the_regimes_alone():
+    """Of a policy whose nets are apart, what acts in a regime moves in the first epoch only."""
+    gate = gated(Categorical)
+
+    def apart(variables, stock):
+        action = gate.apply(
+            jax.lax.stop_gradient(variables).at[QUANTITY].set(variables[QUANTITY]), stock
+        )
+        return gate.apply(variables, jax.lax.stop_gradient(stock))._replace(outputs=action.outputs)
+
+    def after(epochs):
+        _, batch = toy(config())
+        given = config(epochs=epochs, minibatches=2, most_divergence=10.0)
+        policy = Policy(gate.init, apart)
+        algorithm = hpo(ordering(), policy, batch.state[0], given, STEPS, burn_in=1)
+        update = jax.jit(lambda key: algorithm.update(algorithm.init(key), batch)[0])
+        return update(jax.random.key(0)).variables
+
+    once, again = after(1), after(4)
+    np.testing.assert_array_equal(once[QUANTITY], again[QUANTITY])
+    assert np.all(np.abs(again - once)[GATE] > 1e-3)
+
+
+def test_every_seed_and_every_step_draws_anew():
+    algorithm, batch = toy(config())
+    update = jax.jit(algorithm.update)
+    init = jax.jit(algorithm.init)
+    states = [init(jax.random.key(seed)) for seed in range(2)]
+    states.append(states[0]._replace(step=jnp.int32(1)))
+    costs = [float(update(state, batch)[1]["train_cost"]) for state in (*states, states[0])]
+    assert len(set(costs)) == 3
+    assert costs[0] == costs[-1]
+    together = jax.jit(jax.vmap(algorithm.update, (0, None)))(
+        jax.tree.map(lambda *leaves: jnp.stack(leaves), *states), batch
+    )[0].variables
+    alone = [update(state, batch)[0].variables for state in states]
+    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
+
+
+def store(tmp_path, *overrides):
+    return build(
+        small_config(
+            tmp_path,
+            "problem=fixed_cost_store",
+            "policy=hybrid",
+            "policy.hidden=[16]",
+            "training.train={scenarios: 32, periods: 32, burn_in: 8}",
+            "training.dev={scenarios: 256, periods: 150, burn_in: 30}",
+            *overrides,
+            net=False,
+        )
+    )
+
+
+def greedy_cost(built):
+    """Average cost on dev scenarios, as it counts there, compiled."""
+    dev = dev_scenarios(built)
+
+    @jax.jit
+    def cost(variables):
+        decide = greedy(built.policy, variables)
+
+        def act(seen, noise, period):
+            return as_scored(built.instance, seen, decide(seen, noise, period))
+
+        return jnp.mean(total(average_costs(built.problem, act, dev, built.dev.burn_in)))
+
+    return cost
+
+
+def test_one_item_with_a_fixed_cost_is_ordered_almost_as_the_exact_optimum_orders(tmp_path):
+    built = store(tmp_path, "policy.start=none")
+    (optimum,) = references(built.instance)
+    given = HPOConfig("hpo", learning_rate=0.02, baseline="batch_mean")
+    seen = built.problem.observe(*jax.tree.map(lambda leaf: leaf[0], dev_scenarios(built)[:2]))
+    algorithm = hpo(built.problem, built.policy, seen, given, 120, burn_in=8)
+
+    @jax.jit
+    def trained(key):
+        def update(state, key):
+            batch = draw(built.problem, built.train.params, key, built.train.periods)
+            return algorithm.update(state, batch)[0], None
+
+        first = algorithm.init(key)
+        last = jax.lax.scan(update, first, jax.random.split(jax.random.key(1), 120))[0]
+        return first.variables, last.variables
+
+    first, last = trained(jax.random.key(0))
+    cost = greedy_cost(built)
+    assert cost(first) > 2 * optimum.exact
+    assert cost(last) < 1.05 * optimum.exact
+
+
+def test_an_untrained_net_may_start_from_economic_orders(tmp_path):
+    built = store(tmp_path, "policy.start=economic")
+    (optimum,) = references(built.instance)
+    seen = built.problem.observe(*jax.tree.map(lambda leaf: leaf[0], dev_scenarios(built)[:2]))
+    untrained = jax.jit(built.policy.init)(jax.random.key(0), seen)
+    assert greedy_cost(built)(untrained) < 1.05 * optimum.exact
+
+
+def test_last_decisions_leave_some_to_train():
+    algorithm, batch = toy(config(last_decisions=PERIODS))
+    with pytest.raises(InputError, match=r"last_decisions is 3, which leaves none of 3 periods"):
+        jax.eval_shape(lambda key: algorithm.update(algorithm.init(key), batch), jax.random.key(0))
+
+
+def test_a_batch_of_one_has_no_others_to_compare_with():
+    algorithm, batch = toy(config(baseline="batch_mean"))
+    alone = jax.tree.map(lambda leaf: leaf[:1], batch)
+    with pytest.raises(InputError, match=r"training\.batch is 1"):
+        jax.eval_shape(lambda key: algorithm.update(algorithm.init(key), alone), jax.random.key(0))

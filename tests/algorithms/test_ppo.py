@@ -1,0 +1,108 @@
+"""PPO with hybrid heads: from costs alone, on drawn regimes and noisy outputs."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_gradients import DEMAND, FIXED_COST, GATE, POINT, QUANTITY, gated, ordering
+
+from neuroinv.algorithms.ppo import ppo
+from neuroinv.config import PPOConfig
+from neuroinv.decisions import Categorical, Deterministic
+from neuroinv.rollout import average_costs, greedy, total
+from neuroinv.types import InputError, Policy, Scenarios
+
+COUNT, STEPS = 64, 150
+STOCK = jnp.linspace(-1.0, 3.0, COUNT)
+BATCH = Scenarios(
+    jnp.full(COUNT, FIXED_COST), STOCK, jnp.tile(jnp.asarray(DEMAND, jnp.float32), (COUNT, 1))
+)
+
+FAR = jnp.array([-1.0, 0.5, 0.5, 0.3, 0.9])  # hardly ever orders, and then too little
+
+
+def from_afar() -> Policy:
+    return Policy(lambda key, seen: FAR, gated(Categorical).apply)
+
+
+def learner(policy=None, **given):
+    config = PPOConfig("ppo", **({"value_hidden": (8,), "std": 0.5} | given))
+    return ppo(ordering(), policy or gated(Categorical), STOCK[0], config, STEPS, burn_in=0)
+
+
+def cost(variables):
+    policy = gated(Categorical)
+    return jnp.mean(total(average_costs(ordering(), greedy(policy, variables), BATCH)))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """The first state, the last one, and the metrics of every update."""
+    algorithm = learner(from_afar(), learning_rate=0.01)
+
+    @jax.jit
+    def run(key):
+        start = algorithm.init(key)
+        last, metrics = jax.lax.scan(
+            lambda state, _: algorithm.update(state, BATCH), start, None, STEPS
+        )
+        return start, last, metrics
+
+    return run(jax.random.key(0))
+
+
+def test_it_lowers_the_cost_of_the_greedy_policy_and_its_own_noise(trained):
+    start, last, metrics = trained
+    assert cost(last.variables) < 0.5 * cost(start.variables)
+    assert metrics["train_cost"][-10:].mean() < 0.6 * metrics["train_cost"][:10].mean()
+    assert metrics["noise_std"][-1] < 0.9 * metrics["noise_std"][0]
+    assert last.step == STEPS
+
+
+def test_metrics_are_finite_and_say_how_far_it_went(trained):
+    metrics = trained[2]
+    assert set(metrics) == {"train_cost", "noise_std", "entropy", "divergence", "stopped_early"}
+    assert all(np.all(np.isfinite(values)) for values in metrics.values())
+    assert np.all(metrics["divergence"] >= 0)
+    assert np.all(metrics["entropy"] <= np.log(2) + 1e-6)
+
+
+def test_an_update_moves_the_gate_and_the_quantity_and_draws_anew():
+    algorithm = learner()
+    update, start = jax.jit(algorithm.update), jax.jit(algorithm.init)(jax.random.key(0))
+    np.testing.assert_allclose(start.variables, POINT, rtol=1e-6)
+    once, metrics = update(start, BATCH)
+    for part in (GATE, QUANTITY):
+        assert np.all(np.abs(once.variables - start.variables)[part] > 1e-5)
+    _, again = update(start._replace(step=jnp.int32(1)), BATCH)
+    assert metrics["train_cost"] != again["train_cost"]
+
+
+def test_noise_that_is_not_trained_stays():
+    algorithm = learner(std_trained=False)
+    start = jax.jit(algorithm.init)(jax.random.key(0))
+    once, metrics = jax.jit(algorithm.update)(start, BATCH)
+    np.testing.assert_array_equal(once.optimizer_state.log_std, start.optimizer_state.log_std)
+    assert metrics["noise_std"] == pytest.approx(0.5)
+    assert np.any(once.variables != start.variables)
+
+
+def test_it_acts_in_the_likeliest_regime_without_noise():
+    policy = gated(Categorical)
+    order = learner().act(jnp.asarray(POINT))(STOCK[5])
+    expected = policy.apply(jnp.asarray(POINT), STOCK[5]).mode()
+    jax.tree.map(np.testing.assert_array_equal, order, expected)
+
+
+def test_a_policy_without_outputs_is_refused():
+    certain = Policy(lambda key, seen: (), lambda variables, seen: Deterministic(seen))
+    with pytest.raises(InputError, match="decision is Deterministic, which has none"):
+        learner(certain).init(jax.random.key(0))
+
+
+def test_a_batch_of_one_has_no_others_to_compare_with():
+    algorithm, alone = learner(), jax.tree.map(lambda leaf: leaf[:1], BATCH)
+    with pytest.raises(InputError, match=r"training\.batch is 1"):
+        jax.eval_shape(lambda key: algorithm.update(algorithm.init(key), alone), jax.random.key(0))
