@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import yaml
-from jaxtyping import Array, Float, Float64, PyTree
+from jaxtyping import Array, Float64, PyTree
 
 from neuroinv.analysis.figures import learning_curves
 from neuroinv.analysis.statistics import Interval, bootstrap
