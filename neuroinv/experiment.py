@@ -176,7 +176,7 @@ def _state_like(experiment: Experiment) -> LoopState:
 
     def one(key: Array) -> LoopState:
         train = algorithm.init(key)
-        best = (train.variables, jnp.float32(0), jnp.int32(0), jnp.bool_(False))
+        best = (train.variables, jnp.array(0, float), jnp.int32(0), jnp.bool_(False))
         return LoopState(train, *best)
 
     keys = jax.vmap(jax.random.key)(jnp.arange(experiment.config.training.seeds))

@@ -90,7 +90,7 @@ def compile_programs(
         def one(key: PRNGKeyArray) -> tuple[LoopState, tuple[PyTree, PyTree]]:
             train = algorithm.init(key)
             drawn = draw(problem, train_params, branch(key, Branch.TRAIN), train_periods)
-            never, start = jnp.float32(jnp.inf), jnp.int32(0)
+            never, start = jnp.array(jnp.inf, float), jnp.int32(0)
             state = LoopState(train, train.variables, never, start, jnp.bool_(False))
             return state, (drawn.state, drawn.noise)
 
