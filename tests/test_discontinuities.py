@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from neuroinv.discontinuities import Cells, Steps, cell_weights, merge, within
+from neuroinv.discontinuities import (
+    Cells,
+    Steps,
+    cell_weights,
+    merge,
+    smooth_weights,
+    within,
+)
 from neuroinv.types import InputError
 
 # Quarters, so that breakpoints of several features often coincide and float32 holds them exactly.
@@ -56,6 +63,7 @@ def looked_up(steps: Steps, action: float) -> float:
 
 MOST_CELLS, MOST_ACTIONS = 40, 120  # filled up to, so that all are one program
 jitted_weights, jitted_within = jax.jit(cell_weights), jax.jit(within)
+jitted_smooth = jax.jit(smooth_weights)
 
 
 def padded(values: np.ndarray, size: int, by: float) -> np.ndarray:
@@ -101,6 +109,44 @@ def test_what_outputs_stand_for_lies_in_its_own_cell(given_features, data):
     actions = np.asarray(jitted_within(lower, upper, outputs, 3.0))[: len(cells.lower)]
     assert np.all((cells.lower <= actions) & (actions <= cells.upper))
     np.testing.assert_array_equal(chosen(cells, actions), np.arange(len(actions)))
+
+
+@settings(deadline=None, max_examples=100)
+@given(features(), st.floats(0.01, 30))
+def test_smooth_weights_become_those_of_the_cells_as_they_cool(given_features, temperature):
+    cells = merge(given_features)
+    open_cells = cells.lower < cells.upper
+    inside = np.where(np.isfinite(cells.upper), (cells.lower + cells.upper) / 2, cells.lower + 7)
+    actions = np.append(inside[open_cells], [cells.lower[0] - 3, cells.lower[-1] + 50])
+    lower, upper = (
+        np.tile(padded(ends, MOST_CELLS, np.inf), (MOST_ACTIONS, 1)) for ends in cells[:2]
+    )
+    filled = padded(actions, MOST_ACTIONS, 0.0)
+    warm, cold = (
+        np.asarray(jitted_smooth(lower, upper, filled, degrees)) for degrees in (temperature, 1e-4)
+    )
+    for weights in (warm, cold):
+        assert weights.min() >= 0
+        np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
+        assert not weights[:, len(cells.lower) :].any(), "cells out of reach"
+    hard = np.asarray(jitted_weights(lower, upper, filled))
+    np.testing.assert_allclose(cold[: len(actions)], hard[: len(actions)], atol=1e-5)
+
+
+def test_smooth_weights_have_a_derivative_everywhere_and_hold_a_point_for_a_while():
+    lower, upper = jnp.array([0.0, 0.0, 5.0, jnp.inf]), jnp.array([0.0, 5.0, jnp.inf, jnp.inf])
+    actions = jnp.linspace(-1.0, 9.0, 41)
+
+    def of_action(action):
+        return smooth_weights(lower, upper, action, 0.5)
+
+    weights, slopes = jax.vmap(of_action)(actions), jax.vmap(jax.jacfwd(of_action))(actions)
+    assert np.all(np.isfinite(slopes))
+    np.testing.assert_allclose(slopes.sum(axis=1), 0, atol=1e-5)
+    assert np.all(np.diff(weights[:, 0]) <= 1e-6), "the more is ordered, the less it is no order"
+    assert weights[4, 0] > 0.9, "nothing is ordered at zero"
+    assert weights[8, 0] == pytest.approx(0.5, abs=0.01), "two temperatures beyond"
+    assert weights[-1, 2] > 0.99
 
 
 def test_outputs_reach_all_of_a_cell_and_have_a_derivative_there():

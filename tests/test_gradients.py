@@ -25,6 +25,7 @@ from neuroinv.decisions import Categorical, Deterministic, Gaussian, Transformed
 from neuroinv.gradients import (
     cost_to_go,
     generalised_advantage,
+    gradients_by_scenario,
     mixed,
     moments_of_others,
     pathwise,
@@ -283,6 +284,29 @@ def test_drawn_gradients_average_to_the_slope_of_expected_cost(decide, point, ex
         assert np.all(error < 0.1 * np.abs(exact).max())
         errors.append(error[scored])
     assert np.all(errors[1] < errors[0])
+
+
+def test_gradients_by_scenario_average_to_that_of_the_surrogate():
+    """The baseline compares scenarios and yet carries no derivative from one to another."""
+    batch, keys = scenarios(5, 3), jax.random.split(jax.random.key(0), (5, 3))
+    point = jnp.asarray(POINT, jnp.float32)
+
+    def others(sampled):
+        return of_others(sampled.cost)
+
+    def mean_surrogate(at):
+        sampled = sample(ordering(), gates(at), batch, keys, burn_in=1)
+        return jnp.mean(surrogate(sampled, cost_to_go(sampled.cost) - others(sampled)))
+
+    @jax.jit
+    def both(point):
+        each = gradients_by_scenario(ordering(), gates, point, batch, keys, others, 1)
+        return each, jax.grad(mean_surrogate)(point)
+
+    each, whole = both(point)
+    assert each.shape == (5, len(POINT))
+    np.testing.assert_allclose(each.mean(axis=0), whole, rtol=1e-4, atol=1e-5)
+    assert each.std(axis=0).min() > 1e-3
 
 
 def test_the_score_function_stops_every_action_and_the_mixed_gradient_none():

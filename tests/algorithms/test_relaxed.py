@@ -6,12 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from small_runs import small_config
 from test_gradients import DEMAND, FIXED_COST, GATE, POINT, QUANTITY, STOCK, gated, ordering
 
+from neuroinv.algorithms.hdpo import hdpo
 from neuroinv.algorithms.relaxed import relaxed
-from neuroinv.config import RelaxedConfig
+from neuroinv.build import build
+from neuroinv.config import HDPOConfig, RelaxedConfig
 from neuroinv.decisions import Categorical, Deterministic
-from neuroinv.rollout import average_costs, greedy, total
+from neuroinv.rollout import average_costs, draw, greedy, total
 from neuroinv.types import InputError, Outcome, Policy, Problem, Scenarios
 
 COUNT, STEPS = 64, 100
@@ -94,8 +97,36 @@ def test_it_lowers_the_cost_of_the_greedy_policy_as_it_cools(straight_through):
     np.testing.assert_allclose(metrics["temperature"], np.geomspace(1.0, 0.1, STEPS), rtol=1e-4)
 
 
-def test_a_policy_that_chooses_no_regime_is_refused():
+def test_orders_that_choose_no_regime_are_smoothed_over_their_sizes(tmp_path):
+    """Straight through, costs are the true ones; the fixed cost has a derivative either way."""
+    quantities = ("problem=fixed_cost_store", "policy.orders=quantity")
+    built = build(small_config(tmp_path, *quantities))
+    batch = draw(built.problem, built.train.params, jax.random.key(1), built.train.periods)
+    seen = built.problem.observe(*jax.tree.map(lambda leaf: leaf[0], batch[:2]))
+
+    def first_update(straight_through):
+        config = RelaxedConfig("relaxed", straight_through=straight_through)
+        algorithm = relaxed(built.problem, built.policy, seen, config, STEPS, burn_in=0)
+        metrics = algorithm.update(algorithm.init(jax.random.key(0)), batch)[1]
+        return metrics["train_cost"], metrics["gradient_norm"]
+
+    def of_orders_as_they_are():
+        given = HDPOConfig("hdpo")
+        algorithm = hdpo(built.problem, built.policy, seen, given, STEPS, burn_in=0)
+        metrics = algorithm.update(algorithm.init(jax.random.key(0)), batch)[1]
+        return metrics["train_cost"], metrics["gradient_norm"]
+
+    smooth, through, true = jax.jit(
+        lambda: (first_update(False), first_update(True), of_orders_as_they_are())
+    )()
+    assert through[0] == pytest.approx(float(true[0]), rel=1e-5)
+    assert smooth[0] < true[0], "an order that is hardly one does not pay all of its fixed cost"
+    assert smooth[1] == pytest.approx(float(through[1]), rel=1e-4)
+    assert smooth[1] != pytest.approx(float(true[1]), rel=1e-3)
+
+
+def test_a_policy_with_nothing_to_relax_is_refused():
     certain = Policy(lambda key, seen: (), lambda variables, seen: Deterministic(seen))
     algorithm = learner(policy=certain)
-    with pytest.raises(InputError, match=r"weighs regimes but .* Deterministic, which has none"):
+    with pytest.raises(InputError, match=r"Deterministic and no cost jumps .* use algorithm hdpo"):
         jax.eval_shape(lambda key: algorithm.update(algorithm.init(key), BATCH), jax.random.key(0))
