@@ -201,7 +201,7 @@ def test_a_key_of_another_choice_is_to_be_removed_and_one_misspelt_is_set_right(
     ("path", "name", "known"),
     [
         ("problem.nodes.store", "width", "choose from count, holding_cost"),  # a key of policies
-        ("problem.edges.order", "width", "choose from destination, lead_time"),
+        ("problem.edges.order", "width", "choose from destination, fixed_cost"),
         ("training.test", "width", "choose from burn_in, periods, scenarios"),
         ("problem", "width", "choose from demand, edges"),
     ],
