@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jaxtyping import Array, Float, PyTree
 from pydantic import TypeAdapter
 
-from neuroinv.config import ProblemConfig
+from neuroinv.config import InventoryConfig
 from neuroinv.policies.allocation import proportional
 from neuroinv.problems.inventory.demand import Normal
 from neuroinv.problems.inventory.dynamics import Noise, Parameters, State, inventory_problem
@@ -182,7 +182,7 @@ def central_differences(function: Callable[[Array], Array], point: Array, step: 
     return slopes.reshape(point.shape)
 
 
-def problem_config(**mapping: Any) -> ProblemConfig:
+def problem_config(**mapping: Any) -> InventoryConfig:
     """A checked problem; what is not given describes one store with lost sales."""
     defaults: Mapping[str, Any] = {
         "name": "example",
@@ -191,10 +191,10 @@ def problem_config(**mapping: Any) -> ProblemConfig:
         "demand": {"distribution": "poisson", "mean": 5.0},
         "unmet_demand": "lost",
     }
-    return TypeAdapter(ProblemConfig).validate_python({**defaults, **mapping})
+    return TypeAdapter(InventoryConfig).validate_python({**defaults, **mapping})
 
 
-def depots_and_stores(vary: str = "both", **fields: Any) -> ProblemConfig:
+def depots_and_stores(vary: str = "both", **fields: Any) -> InventoryConfig:
     """Two depots and three stores; costs of the stores vary as asked."""
     cost = {"low": 1.0, "high": 9.0, "vary": vary}
     lead_time = {"low": 0, "high": 4, "vary": vary}

@@ -11,7 +11,7 @@ import numpy as np
 from examples import first, problem_config
 from jaxtyping import Float
 
-from neuroinv.config import ProblemConfig
+from neuroinv.config import InventoryConfig
 from neuroinv.problems.inventory.dynamics import Parameters, State, inventory_problem
 from neuroinv.problems.inventory.instance import Instance, build_instance, draw_parameters
 
@@ -39,7 +39,7 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 
 
-def store(edge: Mapping[str, Any]) -> ProblemConfig:
+def store(edge: Mapping[str, Any]) -> InventoryConfig:
     order = {"source": "supplier", "destination": "store", "lead_time": 2, **edge}
     nodes = {
         "supplier": {"kind": "supply"},
@@ -48,7 +48,7 @@ def store(edge: Mapping[str, Any]) -> ProblemConfig:
     return problem_config(nodes=nodes, edges={"order": order}, unmet_demand="backlogged")
 
 
-def items(order: Mapping[str, Any], slow: Mapping[str, Any], **group: Any) -> ProblemConfig:
+def items(order: Mapping[str, Any], slow: Mapping[str, Any], **group: Any) -> InventoryConfig:
     """Three items in one joint order, and one that is ordered by itself."""
     nodes = {
         "supplier": {"kind": "supply"},
@@ -62,7 +62,7 @@ def items(order: Mapping[str, Any], slow: Mapping[str, Any], **group: Any) -> Pr
     )
 
 
-def warehouse() -> ProblemConfig:
+def warehouse() -> InventoryConfig:
     """A fixed cost on every edge; the warehouse's own orders take longer the larger they are."""
     nodes = {
         "supplier": {"kind": "supply"},

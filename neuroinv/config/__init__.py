@@ -23,6 +23,13 @@ from neuroinv.config.demand import (
     SeriesDemand,
     TableColumns,
 )
+from neuroinv.config.inventory import (
+    EdgeConfig,
+    InventoryConfig,
+    NodeConfig,
+    OrderSizesConfig,
+    StepsConfig,
+)
 from neuroinv.config.policy import (
     Activation,
     BaseStockConfig,
@@ -44,16 +51,9 @@ from neuroinv.config.policy import (
     TransformedNewsvendorConfig,
     WaterFillingConfig,
 )
-from neuroinv.config.problem import (
-    EdgeConfig,
-    NodeConfig,
-    OrderSizesConfig,
-    ProblemConfig,
-    StepsConfig,
-)
 from neuroinv.config.schema import (
-    AnyProblem,
     Config,
+    ProblemConfig,
     digest,
     nearest,
     parse,
@@ -75,7 +75,6 @@ from neuroinv.config.values import (
 __all__ = [
     "Activation",
     "AlgorithmConfig",
-    "AnyProblem",
     "BaseStockConfig",
     "CappedBaseStockConfig",
     "Config",
@@ -91,6 +90,7 @@ __all__ = [
     "HDPOConfig",
     "HPOConfig",
     "HybridConfig",
+    "InventoryConfig",
     "JustInTimeConfig",
     "LearnedCriticConfig",
     "LoggerConfig",

@@ -15,15 +15,15 @@ from pydantic.dataclasses import dataclass
 from neuroinv.config import (
     algorithm,
     demand,
+    inventory,
     policy,
-    problem,
     switched_lqr,
     training,
     values,
 )
 from neuroinv.config.algorithm import AlgorithmConfig
+from neuroinv.config.inventory import InventoryConfig
 from neuroinv.config.policy import PolicyConfig
-from neuroinv.config.problem import ProblemConfig
 from neuroinv.config.switched_lqr import SwitchedLQRConfig
 from neuroinv.config.training import LoggerConfig, TrainingConfig
 from neuroinv.config.values import SCHEMA, Range
@@ -37,8 +37,9 @@ def kind(problem: Any) -> str:
     return getattr(problem, "kind", "inventory")
 
 
-AnyProblem = Annotated[
-    Annotated[ProblemConfig, Tag("inventory")] | Annotated[SwitchedLQRConfig, Tag("switched_lqr")],
+ProblemConfig = Annotated[
+    Annotated[InventoryConfig, Tag("inventory")]
+    | Annotated[SwitchedLQRConfig, Tag("switched_lqr")],
     Discriminator(kind),
 ]
 
@@ -47,7 +48,7 @@ AnyProblem = Annotated[
 class Config:
     """Everything that defines a run."""
 
-    problem: AnyProblem
+    problem: ProblemConfig
     """What is to be optimised."""
     policy: PolicyConfig
     """What decides."""
@@ -99,7 +100,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def schemas() -> dict[str, Any]:
     """Every dataclass of the schema, by name."""
-    parts = (values, demand, problem, switched_lqr, policy, algorithm, training)
+    parts = (values, demand, inventory, switched_lqr, policy, algorithm, training)
     return {"Config": Config} | {
         name: item
         for part in parts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neuroinv.config import ProblemConfig, SeriesDemand, numbers
+from neuroinv.config import InventoryConfig, SeriesDemand, numbers
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.problems.inventory.instance import Instance
 from neuroinv.problems.inventory.order_sizes import has_sizes
@@ -17,7 +17,7 @@ def hindsight_references(instance: Instance) -> tuple[Reference, ...]:
     return (Reference("just_in_time", "knows future demand", None, policy, {}, bound),)
 
 
-def _just_in_time_is_best(config: ProblemConfig, demand: SeriesDemand) -> bool:
+def _just_in_time_is_best(config: InventoryConfig, demand: SeriesDemand) -> bool:
     """Whether nobody can earn more: all demand is met, no stock is held, and orders are free."""
     free = all(
         max(numbers(edge.procurement_cost)) == 0 and not has_sizes(edge)

@@ -12,10 +12,10 @@ from jaxtyping import Float64, Int, PyTree
 from neuroinv import optima
 from neuroinv.config import (
     GeometricDemand,
+    InventoryConfig,
     NegativeBinomialDemand,
     NormalDemand,
     PoissonDemand,
-    ProblemConfig,
     SeriesDemand,
     numbers,
 )
@@ -57,7 +57,7 @@ def one_store_references(instance: Instance) -> tuple[Reference, ...]:
     return () if isinstance(store.demand, NormalDemand) else _lost_sales(instance, store)
 
 
-def as_one_store(config: ProblemConfig) -> OneStore | None:
+def as_one_store(config: InventoryConfig) -> OneStore | None:
     """The problem as a single store, if it is one with the same positive costs in all scenarios
     and nothing to pay for an order; None otherwise."""
     kinds = [node.kind for node in config.nodes.values() for _ in range(node.count)]

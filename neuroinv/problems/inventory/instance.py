@@ -14,11 +14,11 @@ from jaxtyping import Array, Float64
 from neuroinv.config import (
     EdgeConfig,
     GeometricDemand,
+    InventoryConfig,
     NegativeBinomialDemand,
     NodeConfig,
     NormalDemand,
     PoissonDemand,
-    ProblemConfig,
     SeriesDemand,
     nearest,
     numbers,
@@ -59,13 +59,13 @@ DAYS_A_YEAR = 365.0  # keeps the calendar's features below one
 class Instance(NamedTuple):
     """A network and what is needed to draw its scenarios."""
 
-    config: ProblemConfig
+    config: InventoryConfig
     network: Network
     table: SalesTable | None
     """Recorded sales, where demand is a series."""
 
 
-def build_instance(config: ProblemConfig) -> Instance:
+def build_instance(config: InventoryConfig) -> Instance:
     """Expand the groups of nodes and edges, check the network, and read the sales table, if any.
 
     Raises InputError for all that is wrong with the graph, the lead times or the table.
@@ -224,7 +224,7 @@ def cell_ends(
     return lower, upper
 
 
-def _edge_count(config: ProblemConfig, edge: EdgeConfig) -> int:
+def _edge_count(config: InventoryConfig, edge: EdgeConfig) -> int:
     """How many edges a group of them stands for."""
     ships, receives = (
         config.nodes[end].count if end in config.nodes else 1
@@ -305,7 +305,7 @@ def _synthetic(config: Any, drawn: Any) -> Demand:
     return Discrete(_float32(mean), _float32(frozen.std()), _float32(discrete_table(frozen, mean)))
 
 
-def _read(config: ProblemConfig, network: Network) -> SalesTable | None:
+def _read(config: InventoryConfig, network: Network) -> SalesTable | None:
     if not isinstance(config.demand, SeriesDemand):
         return None
     columns = Columns(**dataclasses.asdict(config.demand.columns))

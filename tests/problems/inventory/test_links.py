@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 from examples import problem_config, sales_file
 
-from neuroinv.config import ProblemConfig
+from neuroinv.config import InventoryConfig
 from neuroinv.problems.inventory.instance import build_instance, draw_parameters
 from neuroinv.types import InputError
 
 
-def linked(**second: object) -> ProblemConfig:
+def linked(**second: object) -> InventoryConfig:
     return problem_config(
         nodes={
             "supplier": {"kind": "supply"},
@@ -43,7 +43,7 @@ def test_a_member_that_is_not_there_is_named():
         build_instance(linked(members=[3], lead_time=1))
 
 
-def series_problem(path: str, stores: int, **demand: object) -> ProblemConfig:
+def series_problem(path: str, stores: int, **demand: object) -> InventoryConfig:
     ranges = {"train": [0, 10], "dev": [5, 15], "test": [10, 20], "past_periods": 4}
     return problem_config(
         nodes={"supplier": {"kind": "supply"}, "store": {"kind": "demand", "count": stores}},

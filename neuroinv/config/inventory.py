@@ -121,7 +121,7 @@ class EdgeConfig:
 
 
 @dataclass(frozen=True, config=SCHEMA)
-class ProblemConfig:
+class InventoryConfig:
     """An inventory network: nodes, edges, demand, and how unmet demand and money are counted."""
 
     name: Name
