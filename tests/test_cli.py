@@ -141,7 +141,8 @@ def test_a_graph_network_of_a_warehouse_is_scored_on_a_serial_system_and_trained
     here, tmp_path
 ):
     net = ("policy=gnn", "policy.width=4", "policy.hidden=[4]", "algorithm=reinforce")
-    trained = here("train", *SMALL, *net, "problem=one_warehouse_lost", "training.steps=5")
+    stores = ("problem=one_warehouse_lost", "problem.nodes.store.count=2", "training.steps=5")
+    trained = here("train", *SMALL, *net, *stores)
     assert trained.returncode == 0, trained.stderr
     (run,) = (tmp_path / "results" / "runs").iterdir()
     scored = here("evaluate", str(run), "problem=serial_3", "problem.nodes.store.underage_cost=4")
