@@ -86,11 +86,11 @@ WRONG = [
     ({"problem.demand": SERIES}, "train covers periods 0 to 16, no more than its history"),
     (
         {"problem.name": "../../escaped"},
-        r"problem: name is '\.\./\.\./escaped'.*use letters, digits",
+        r"^problem\.name must name a folder but is '\.\./\.\./escaped'; use letters, digits",
     ),
-    ({"problem.name": ".hidden"}, "name is '.hidden', which is to name a folder"),
-    ({"problem.name": ""}, "name is '', which is to name a folder"),
-    ({"problem.name": "a\n"}, "which is to name a folder"),
+    ({"problem.name": ".hidden"}, "must name a folder but is '.hidden'"),
+    ({"problem.name": ""}, "must name a folder but is ''"),
+    ({"problem.name": "a\n"}, "must name a folder"),
     ({"problem.unmet_demand": "last"}, "unmet_demand is 'last'; it should be 'lost' or"),
     ({"problem.initial_inventory": [2, 1]}, "initial_inventory goes from 2 down to 1; swap them"),
     (
@@ -201,7 +201,7 @@ def test_a_key_of_another_choice_is_to_be_removed_and_one_misspelt_is_set_right(
     ("path", "name", "known"),
     [
         ("problem.nodes.store", "width", "choose from count, holding_cost"),  # a key of policies
-        ("problem.edges.order", "width", "choose from destination, lead_time"),
+        ("problem.edges.order", "width", "choose from destination, fixed_cost"),
         ("training.test", "width", "choose from burn_in, periods, scenarios"),
         ("problem", "width", "choose from demand, edges"),
     ],

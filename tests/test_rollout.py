@@ -11,6 +11,7 @@ import pytest
 import yaml
 from examples import (
     central_differences,
+    demand_noise,
     example,
     first,
     one_store,
@@ -25,6 +26,7 @@ from examples import (
     warehouse_tree,
 )
 from pydantic import TypeAdapter
+from sized_orders import set_up
 
 from neuroinv.build import build_policy
 from neuroinv.composition import choices, conf_folder
@@ -46,6 +48,7 @@ from neuroinv.rollout import (
     simulate,
     total,
 )
+from neuroinv.types import Scenarios
 
 PERIODS = 8
 NETWORKS = {
@@ -61,7 +64,12 @@ NETWORKS = {
 LEAD_TIMES = {1: [2], 3: [1, 3, 2], 4: [0, 2, 4, 1], 6: [1, 3, 0, 2, 4, 1]}
 
 
+SIZED, *SIZED_SCENARIO = set_up("warehouse")  # a fixed cost on every edge
+
+
 def scenario_of(network: Network):
+    if network is SIZED.network:
+        return Scenarios(*SIZED_SCENARIO, first(demand_noise(network, 1, PERIODS)))
     edge_count = sizes(network)[2]
     return first(example(network, PERIODS, lead_time=LEAD_TIMES[edge_count], past_periods=2))
 
@@ -193,6 +201,7 @@ POLICIES = [
     ("water_filling", "cross-dock", {}),
     ("mlp", "serial", {"hidden": [8, 8], "activation": "tanh", "observes": SEES_ALL}),
     ("mlp", "warehouse, lost", {"hidden": [8], "allocation": "softmax", **SOFTMAX}),
+    ("hybrid", "fixed costs", {"hidden": [6]}),
     ("mlp_data_driven", "warehouse, lost", {"hidden": [8]}),
     ("gnn", "warehouse, lost", {"width": 4, "hidden": [4], "observes": SEES_ALL}),
     ("symmetry_aware", "warehouse, lost", {"context_hidden": [4], "store_hidden": [4]}),
@@ -221,13 +230,14 @@ def actions_after_changes(network, policy):
     )
     seen = inventory_problem(network).observe(scenario.params, scenario.state)
     variables = varied(jax.jit(policy.init)(jax.random.key(0), seen))
-    run = jax.jit(
-        lambda noise: (
-            trajectory(
-                network, greedy(policy, variables), scenario._replace(noise=noise)
-            ).trajectory.action
-        )
-    )
+
+    @jax.jit
+    def run(noise):
+        changed = scenario._replace(noise=noise)
+        actions = trajectory(network, greedy(policy, variables), changed).trajectory.action
+        parts = [jnp.reshape(part, (PERIODS, -1)) for part in jax.tree.leaves(actions)]
+        return jnp.concatenate(parts, axis=1)
+
     changed = []
     for period in range(PERIODS):
         later = (jnp.arange(PERIODS) >= period)[:, None]
@@ -242,7 +252,7 @@ def test_every_policy_that_ships_is_among_those_that_must_not_see_the_future():
 
 @pytest.mark.parametrize(("choice", "name", "changes"), POLICIES)
 def test_what_is_not_yet_known_changes_no_action(choice, name, changes):
-    network = NETWORKS[name]
+    network = (NETWORKS | {"fixed costs": SIZED.network})[name]
     actions, changed = actions_after_changes(network, policy_of(choice, network, changes))
     for period, others in enumerate(changed):
         np.testing.assert_array_equal(others[: period + 1], actions[: period + 1])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import re
 from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from neuroinv.config.demand import DemandConfig
-from neuroinv.config.values import SCHEMA, Cost, Count, LeadTime, Presence
+from neuroinv.config.values import SCHEMA, Cost, Count, LeadTime, Name, Presence
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -125,7 +124,7 @@ class EdgeConfig:
 class InventoryConfig:
     """An inventory network: nodes, edges, demand, and how unmet demand and money are counted."""
 
-    name: str
+    name: Name
     """A short name, used in the name of the run directory: letters, digits, '_', '-' and '.'."""
     nodes: dict[str, NodeConfig]
     """The nodes, by name."""
@@ -150,11 +149,6 @@ class InventoryConfig:
     """Root of the instance, dev and test branches of the key tree."""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", self.name):
-            raise ValueError(
-                f"name is {self.name!r}, which is to name a folder; use letters, digits, '_', '-' "
-                "and '.', the last not in front"
-            )
         low, high = self.initial_inventory
         if high < low:
             raise ValueError(f"initial_inventory goes from {low:g} down to {high:g}; swap them")

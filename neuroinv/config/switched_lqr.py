@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from neuroinv.config.values import SCHEMA, Count
+from neuroinv.config.values import SCHEMA, Count, Name
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -16,8 +16,8 @@ class SwitchedLQRConfig:
 
     kind: Literal["switched_lqr"]
     """Which kind of problem."""
-    name: str
-    """A short name, used in the name of the run directory."""
+    name: Name
+    """A short name, used in the name of the run directory: letters, digits, '_', '-' and '.'."""
     instance: Literal["random", "two_states"] = "random"
     """random draws the dynamics, and gives every mode a group of coordinates to move well;
     two_states is the textbook example of Zhang, Hu and Abate (2012)."""

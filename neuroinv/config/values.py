@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -71,6 +72,16 @@ def _zero_or_one(value: Any) -> Any:
     return value
 
 
+def _names_a_folder(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", name):
+        raise ValueError(
+            f"must name a folder but is {name!r}; use letters, digits, '_', '-' and '.', the last "
+            "not in front"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_names_a_folder)]
 Value = Annotated[
     Annotated[float, Tag("number")]
     | Annotated[tuple[float, ...], Field(min_length=1), Tag("list")]
