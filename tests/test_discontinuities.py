@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from examples import numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -104,7 +105,7 @@ def test_at_every_action_a_cell_has_the_value_of_every_feature(given_features):
 @given(features(), st.data())
 def test_what_outputs_stand_for_lies_in_its_own_cell(given_features, data):
     cells = merge(given_features)
-    outputs = data.draw(hnp.arrays(np.float32, MOST_CELLS, elements=st.floats(-5, 5, width=32)))
+    outputs = data.draw(hnp.arrays(np.float32, MOST_CELLS, elements=numbers(-5, 5)))
     lower, upper = (padded(ends, MOST_CELLS, np.inf) for ends in cells[:2])
     actions = np.asarray(jitted_within(lower, upper, outputs, 3.0))[: len(cells.lower)]
     assert np.all((cells.lower <= actions) & (actions <= cells.upper))

@@ -12,9 +12,13 @@ from neuroinv.build import build
 FOLDER = Path(__file__).parent.parent / "experiments"
 BY_CELLS = {
     "backlogged": [],
+    "cross_term": [],
+    "discontinuities": [],
+    "joint_replenishment": [],
     "lost_sales": [],
     "lost_sales paper": ["--recipe=paper"],
     "one_warehouse_base_stock": [],
+    "ppo": [],
     "real_one_store": [],
     "reinforce": [],
     "sample_efficiency": ["serial"],
@@ -23,11 +27,19 @@ BY_CELLS = {
     "sample_efficiency real_many_warehouses": ["real_many_warehouses"],
     "serial": [],
     "serial paper": ["--recipe=paper"],
+    "switched_lqr": [],
     "transfer": [],
     "transshipment": [],
     "weight_sharing": [],
 }
-WITHOUT_CELLS = {"cells", "dual_sourcing", "forecaster", "lost_sales_heuristics", "seeds_together"}
+WITHOUT_CELLS = {
+    "cells",
+    "dual_sourcing",
+    "forecaster",
+    "gradient_diagnostics",
+    "lost_sales_heuristics",
+    "seeds_together",
+}
 
 
 class FirstCellError(Exception):

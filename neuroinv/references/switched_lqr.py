@@ -3,8 +3,11 @@ state-dependent optimum of a dynamic program on quadratic forms."""
 
 from __future__ import annotations
 
+import contextlib
+
 import jax
 import numpy as np
+from jaxtyping import Float64
 
 from neuroinv import optima
 from neuroinv.policies.switched_lqr import least_form
@@ -17,8 +20,8 @@ more of them its forms are too many."""
 
 
 def regulator_references(instance: SwitchedLQR) -> tuple[Reference, ...]:
-    """The optimum to within a known slack, the best single mode and the best round robin; costs are
-    averages per period, of which an episode's cost is as many as it has."""
+    """The optimum to within a known slack or a lower bound, the best single mode and the best round
+    robin; costs are averages per period, of which an episode's cost is as many as it has."""
     system, periods = instance.system, instance.periods
     moment = optima.cube_second_moment(system.dynamics.shape[1], instance.config.initial_bound)
     count = len(system.dynamics)
@@ -32,17 +35,33 @@ def regulator_references(instance: SwitchedLQR) -> tuple[Reference, ...]:
             name, f"modes {order}", found.cost / periods, policy, variables, count == 1
         )
 
-    fixed = scheduled(
-        "optimum" if count == 1 else "best single mode",
-        optima.best_fixed_mode(system, periods, moment),
-    )
+    turns = optima.best_cyclic_schedule(system, periods, moment)
     if count == 1:
-        return (fixed,)
-    turns = scheduled("round robin", optima.best_cyclic_schedule(system, periods, moment))
-    if count not in SLACK:
-        return fixed, turns
-    gains = optima.switching_gains(optima.value_forms(system, periods, SLACK[count]))
+        return (scheduled("optimum", turns),)
+    single = optima.best_fixed_mode(system, periods, moment)
+    return (
+        _optimum_or_bound(instance, moment),
+        scheduled("best single mode", single),
+        scheduled("round robin", turns),
+    )
+
+
+def _optimum_or_bound(
+    instance: SwitchedLQR, moment: Float64[np.ndarray, "dimension dimension"]
+) -> Reference:
+    """The dynamic program, or where its forms are too many what no policy beats."""
+    system, periods = instance.system, instance.periods
+    if len(system.dynamics) in SLACK:
+        with contextlib.suppress(ValueError):  # more forms than it may keep
+            return _dynamic_program(instance, SLACK[len(system.dynamics)])
+    bound = optima.switching_lower_bound(system, periods, moment)
+    return Reference("lower bound", "no policy costs less", bound / periods, None, {}, True)
+
+
+def _dynamic_program(instance: SwitchedLQR, slack: float) -> Reference:
+    stages = optima.value_forms(instance.system, instance.periods, slack)
+    gains = optima.switching_gains(stages)
     policy = least_form(instance, gains.forms, gains.modes, gains.gains)
     variables = policy.init(jax.random.key(0), None)
-    detail = f"dynamic program, within {100 * SLACK[count]:g} %"
-    return Reference("optimum", detail, None, policy, variables, True), fixed, turns
+    detail = f"dynamic program, within {100 * slack:g} %"
+    return Reference("optimum", detail, None, policy, variables, True)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from examples import one_store
+from examples import numbers, one_store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -74,7 +74,7 @@ def test_orders_are_feasible_and_of_the_size_that_was_chosen(name, choice, order
     instance, _ = observed(name)
     network, (lower, upper) = instance.network, cell_ends(instance)
     locations = len(network.nodes) - 1
-    on_hand = data.draw(hnp.arrays(np.float32, locations, elements=st.floats(-90, 90, width=32)))
+    on_hand = data.draw(hnp.arrays(np.float32, locations, elements=numbers(-90, 90)))
     noise = data.draw(st.sampled_from([0.0, 1.0, 30.0]))
     key = jax.random.key(data.draw(st.integers(0, 1000)))
     drawn, action, entropy = disturbed(name, choice, orders)(on_hand, noise, key)

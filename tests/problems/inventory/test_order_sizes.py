@@ -13,6 +13,7 @@ from examples import (
     central_differences,
     first,
     in_x64,
+    numbers,
     open_loop,
     period_costs,
     problem_config,
@@ -80,7 +81,7 @@ def simulated(name):
 # Breakpoints and what is just beside them come up often.
 order = st.one_of(
     st.sampled_from([0, 4, 6, 9, 10, 12, 15, 18, 20, 25, 27]),
-    st.floats(0, 40, width=32).map(lambda x: round(x, 2)),
+    numbers(0, 40).map(lambda x: round(x, 2)),
 )
 orders = hnp.arrays(np.float32, PERIODS, elements=order)
 demands = hnp.arrays(np.float32, PERIODS, elements=st.integers(0, 20))
@@ -147,7 +148,7 @@ def test_orders_count_as_what_they_are_whether_they_say_so_or_not(order):
 @settings(deadline=None, max_examples=40)
 @given(
     hnp.arrays(np.float32, 3, elements=order),
-    hnp.arrays(np.float32, (3, 4), elements=st.floats(0.125, 1, width=32)),
+    hnp.arrays(np.float32, (3, 4), elements=numbers(0.125, 1)),
 )
 def test_stock_is_conserved_even_where_weights_are_spread_over_cells(order, weights):
     before, step = set_up("warehouse")[2], one_step("warehouse")
@@ -197,7 +198,7 @@ def test_whole_orders_stay_in_the_cells_they_were_decided_for(name, data):
     within_reach = np.isfinite(lower).sum(axis=1)
     chosen = [data.draw(st.integers(0, int(cells) - 1)) for cells in within_reach]
     low, high = (ends[np.arange(edges), chosen] for ends in (lower, upper))
-    shares = data.draw(hnp.arrays(np.float32, edges, elements=st.floats(0, 1, width=32)))
+    shares = data.draw(hnp.arrays(np.float32, edges, elements=numbers(0, 1)))
     decided = low + shares * (np.where(np.isfinite(high), high, low + 50) - low)
     cells = np.eye(count, dtype=np.float32)[chosen]
     whole = np.asarray(whole_in_cells(lower, upper, SizedOrders(jnp.asarray(decided), cells)))
