@@ -308,7 +308,8 @@ def certain(policy, variables):
 
     def decide(observation, key):
         action = policy.apply(variables, observation).mode()
-        return Choice(action, jnp.sum(observation.on_hand) + jax.random.uniform(key))
+        log_prob = jnp.sum(observation.on_hand) + jax.random.uniform(key)
+        return Choice(action, (), log_prob, jnp.zeros(()))
 
     return decide
 
@@ -340,7 +341,7 @@ def test_a_draw_is_seen_from_the_next_period_on_and_in_its_own_scenario():
     scenarios, problem = example(network, PERIODS, scenarios=3), inventory_problem(network)
 
     def decide(observation, key):
-        return Choice(jax.random.uniform(key, (1,)), jnp.zeros(()))
+        return Choice(jax.random.uniform(key, (1,)), (), jnp.zeros(()), jnp.zeros(()))
 
     stocks = jax.jit(
         lambda keys: sample(problem, decide, scenarios, keys).observation.on_hand[..., 0]
