@@ -1,0 +1,185 @@
+"""References of orders with a fixed cost: exact ones are what simulations cost, others the best
+that is found."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from small_runs import small_config, small_mapping
+
+from neuroinv import experiment as experiments  # test_costs would be taken for a test
+from neuroinv.build import build
+from neuroinv.config import parse
+from neuroinv.references import fixed_costs, references
+from neuroinv.rollout import greedy
+
+LONG = "training.test={scenarios: 256, periods: 500, burn_in: 100}"
+
+
+def simulated(experiment, reference) -> tuple[float, float]:
+    """Mean cost on the test paths, and four standard errors of it."""
+    act = greedy(reference.policy, reference.variables)
+    ahead = reference.name == "best (R, S)"
+    costs = np.asarray(jax.jit(lambda: experiments.test_costs(experiment, act, ahead))())
+    return costs.mean(), 4 * costs.std() / np.sqrt(len(costs))
+
+
+def test_one_backlogged_item_has_its_exact_levels(tmp_path):
+    experiment = build(small_config(tmp_path, "problem=fixed_cost_store", LONG))
+    (optimum,) = references(experiment.instance)
+    assert optimum.is_bound
+    assert optimum.detail == "(s, S)=(26, 62)"
+    assert optimum.exact == pytest.approx(37.064, abs=1e-3)
+    tested, error = simulated(experiment, optimum)
+    assert tested == pytest.approx(optimum.exact, abs=error)
+    assert error < 0.02 * optimum.exact
+
+
+def test_a_fixed_cost_shared_with_nobody_or_drawn_from_a_range_is_one_like_any_other(tmp_path):
+    ways = (
+        ["problem.edges.order.fixed_cost=30", "+problem.edges.order.joint_fixed_cost=34"],
+        ["problem.edges.order.fixed_cost={low: 64, high: 64.0001}"],
+    )
+    for given in ways:
+        config = small_config(tmp_path, "problem=fixed_cost_store", *given)
+        (optimum,) = references(build(config).instance)
+        assert optimum.exact == pytest.approx(37.064, abs=1e-3)
+
+
+def test_a_lost_sale_has_its_optimum_and_capped_levels_that_cost_what_they_say(tmp_path):
+    given = [
+        "problem=fixed_cost_store",
+        "problem.unmet_demand=lost",
+        "problem.demand.mean=3",
+        "problem.edges.order={source: supplier, destination: store, lead_time: 1, fixed_cost: 20}",
+    ]
+    experiment = build(small_config(tmp_path, *given, LONG))
+    optimum, capped = references(experiment.instance)
+    assert optimum.is_bound
+    assert optimum.policy is None
+    assert optimum.exact <= capped.exact < 1.05 * optimum.exact
+    tested, error = simulated(experiment, capped)
+    assert tested == pytest.approx(capped.exact, abs=error)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A search on fewer paths."""
+    monkeypatch.setattr(fixed_costs, "SEARCH_SCENARIOS", 8)
+    monkeypatch.setattr(fixed_costs, "SEARCH_PERIODS", 80)
+    monkeypatch.setattr(fixed_costs, "SEARCH_BURN_IN", 16)
+
+
+@pytest.fixture
+def unsearched(quick, monkeypatch):
+    """No search but among reviews: the first start stands for what would be found."""
+    monkeypatch.setattr(fixed_costs, "_search", lambda cost_of, starts: starts[0])
+
+
+def items(tmp_path, *overrides, count=3):
+    given = ["problem=joint_replenishment", f"problem.nodes.item.count={count}"]
+    shared = f"problem.edges.order.joint_fixed_cost={64 * count}"
+    return build(small_config(tmp_path, *given, shared, LONG, *overrides))
+
+
+def test_items_that_share_a_fixed_cost_have_three_policies_at_their_best(tmp_path, quick):
+    experiment = items(tmp_path)
+    review, joint, can = references(experiment.instance)
+    assert [one.name for one in (review, joint, can)] == [
+        "best (R, S)",
+        "best (Q, S)",
+        "best can-order",
+    ]
+    assert not any(one.is_bound for one in (review, joint, can))
+    assert review.exact / 3 == pytest.approx(37.406, abs=0.01)  # spec 4.1
+    tested, error = simulated(experiment, review)
+    assert tested == pytest.approx(review.exact, abs=error)
+    for found in (joint, can):
+        assert found.exact is None
+        assert simulated(experiment, found)[0] < 1.02 * tested
+    cost_of = fixed_costs._simulated_cost(experiment.instance)
+    levels = joint.variables
+    best = cost_of(joint.policy, levels)
+    for quantity in (0.0, 50.0, 200.0):
+        assert best <= cost_of(joint.policy, levels._replace(quantity=jnp.float32(quantity)))
+    levels = can.variables
+    assert np.all(levels.must_order_level <= levels.can_order_level)
+    assert np.all(levels.can_order_level <= levels.order_up_to_level)
+    alone = levels._replace(can_order_level=levels.must_order_level)
+    assert cost_of(can.policy, levels) < cost_of(can.policy, alone)
+
+
+def test_a_search_ends_no_worse_than_its_best_start():
+    def cost_of(point):
+        return float(np.round(np.sum((point - 3.3) ** 2), 1))
+
+    starts = [np.array([0.5, 0.5]), np.array([4.0, 4.0]), np.array([9.0, 1.0])]
+    found = fixed_costs._search(cost_of, starts)
+    assert cost_of(found) <= min(cost_of(start) for start in starts)
+    np.testing.assert_allclose(found, 3.3, atol=0.3)
+
+
+def test_what_is_bought_counts_in_the_exact_cost(tmp_path, unsearched):
+    """Two slow items with negative binomial demand and unit costs (arXiv 2511.11830)."""
+    experiment = build(small_config(tmp_path, "problem=joint_replenishment_2", LONG))
+    review, *_ = references(experiment.instance)
+    tested, error = simulated(experiment, review)
+    assert tested == pytest.approx(review.exact, abs=error)
+    free = ["problem=joint_replenishment_2", "problem.edges.order.procurement_cost=0"]
+    without, *_ = references(build(small_config(tmp_path, *free)).instance)
+    assert review.exact - without.exact == pytest.approx(0.1 * 0.7692 + 0.4 * 0.3846, abs=1e-4)
+
+
+def listed(tmp_path, *order):
+    """Two items unlike each other, whose edges share nothing and are listed as asked."""
+    mapping = small_mapping(tmp_path, "problem=joint_replenishment")
+    cheap = {"kind": "demand", "holding_cost": 0.2, "underage_cost": 2.0}
+    dear = {"kind": "demand", "holding_cost": 2.0, "underage_cost": 18.0}
+    edges = {
+        name: {"source": "supplier", "destination": name, "lead_time": lead_time, "fixed_cost": 30}
+        for name, lead_time in (("cheap", 0), ("dear", 2))
+    }
+    problem = mapping["problem"]
+    nodes = {"supplier": {"kind": "supply"}, "cheap": cheap, "dear": dear}
+    demand = {"distribution": "poisson", "mean": [12.0, 4.0]}
+    problem |= {"nodes": nodes, "edges": {name: edges[name] for name in order}, "demand": demand}
+    return build(parse(mapping))
+
+
+def test_the_order_in_which_edges_are_listed_is_of_no_account(tmp_path, unsearched):
+    one, other = (listed(tmp_path, *order) for order in (("cheap", "dear"), ("dear", "cheap")))
+    for found, same in zip(references(one.instance), references(other.instance), strict=True):
+        up_to = np.asarray(found.variables.order_up_to_level)
+        np.testing.assert_array_equal(same.variables.order_up_to_level, up_to[::-1])
+
+
+def test_items_that_share_nothing_are_reviewed_by_simulation(tmp_path, unsearched):
+    review, *_ = references(listed(tmp_path, "cheap", "dear").instance)
+    assert review.name == "best (R, S)"
+    assert review.exact is None
+
+
+VARIES = "problem.edges.order.fixed_cost={low: 1, high: 9, vary: scenario}"
+SILENT = [
+    ["problem=minimum_order_store"],
+    ["problem=bulk_discount_store"],
+    ["problem=size_lead_time_store"],
+    ["problem=fixed_cost_store", "problem.objective=profit", "problem.unmet_demand=lost"],
+    ["problem=fixed_cost_store", "problem.unmet_demand=lost", "problem.edges.order.lead_time=3"],
+    [
+        "problem=fixed_cost_store",
+        "problem.edges.order.fixed_cost={low: 1, high: 9, vary: scenario}",
+    ],
+    ["problem=joint_replenishment", "problem.unmet_demand=lost"],
+    ["problem=joint_replenishment", "problem.nodes.item.underage_cost=0"],
+    ["problem=joint_replenishment", "problem.nodes.item.holding_cost=0"],
+    ["problem=one_warehouse_lost", "+problem.edges.to_store.fixed_cost=5"],
+]
+
+
+@pytest.mark.parametrize("overrides", SILENT)
+def test_theory_is_silent_outside_its_assumptions(tmp_path, overrides):
+    whole = "problem.whole_units=false"
+    assert references(build(small_config(tmp_path, *overrides, whole)).instance) == ()
