@@ -45,7 +45,9 @@ def rows_of(sampled: Sampled, advantage: Periods, counted: slice = slice(None)) 
         standardised(advantage[:, counted]),
     )
     first = jax.tree.map(lambda leaf: leaf[:, counted], kept[:3])
-    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), (*first, kept[3]))
+    # Not -1: what is observed may be empty, such as a history of no periods.
+    count = kept[3].size
+    flat = jax.tree.map(lambda leaf: leaf.reshape(count, *leaf.shape[2:]), (*first, kept[3]))
     return Rows(*jax.lax.stop_gradient(flat))
 
 

@@ -39,7 +39,7 @@ def learning_curves(path: Path) -> Path:
     lines = [row.value for row in table.references()] or [low]
     if sign > 0:  # the first points are far off and would flatten all that matters
         high = min(high, max(lines) + 4 * (max(lines) - min(lines) + 0.02 * abs(low)))
-    margin = 0.05 * (high - low)
+    margin = 0.05 * max(high - low, 0.01 * abs(high), 1e-6)  # costs may all be the same
     axes.set_ylim(low - margin, high + margin)
     axes.set_xlabel("updates")
     axes.set_ylabel("average profit per period" if table.profit else "average cost per period")

@@ -107,12 +107,14 @@ def test_every_decision_of_an_epoch_is_used_once(minibatches):
 
 def test_rows_are_the_decisions_of_the_counted_periods():
     values = jnp.arange(12.0).reshape(3, 4)
-    sampled = Sampled(values, values + 1, values, {"seen": values[..., None] + 2}, values + 3)
+    seen = {"seen": values[..., None] + 2, "empty": jnp.zeros((3, 4, 0, 2))}
+    sampled = Sampled(values, values + 1, values, seen, values + 3)
     rows = rows_of(sampled, values**2, slice(1, 3))
     counted = np.asarray(values)[:, 1:3].ravel()
     np.testing.assert_array_equal(rows.log_prob, counted + 1)
     np.testing.assert_array_equal(rows.observation["seen"][:, 0], counted + 2)
     np.testing.assert_array_equal(rows.drawn, counted + 3)
+    assert rows.observation["empty"].shape == (6, 0, 2)
     np.testing.assert_allclose(rows.advantage, standardised(jnp.asarray(counted**2)), rtol=1e-5)
     assert np.mean(rows.advantage) == pytest.approx(0, abs=1e-6)
     assert np.std(rows.advantage) == pytest.approx(1, rel=1e-5)
