@@ -11,6 +11,7 @@ from neuroinv.build import build, dev_scenarios
 from neuroinv.composition import GROUPS, choices, conf_folder
 from neuroinv.config import Config
 from neuroinv.experiment import train
+from neuroinv.references import fixed_costs
 from neuroinv.training.records import read_metrics
 
 TWO_UPDATES = (
@@ -40,6 +41,18 @@ TRAINED = (
     "many_warehouses_10_2",
     "real_many_warehouses_21_3_cost_on_orders",
 )
+REGULATORS = ("switched_lqr", "switched_lqr_two_states")
+EPISODES = tuple(
+    f"training.{split}={{scenarios: 8, periods: 10, burn_in: 0}}"
+    for split in ("train", "dev", "test")
+)
+
+
+@pytest.fixture(autouse=True)
+def quick_search(monkeypatch):
+    """References that are searched for are not what is tested here."""
+    monkeypatch.setattr(fixed_costs, "SEARCH_SCENARIOS", 2)
+    monkeypatch.setattr(fixed_costs, "_search", lambda cost_of, starts: starts[0])
 
 
 def config_of(tmp_path, *overrides: str) -> Config:
@@ -47,6 +60,8 @@ def config_of(tmp_path, *overrides: str) -> Config:
         places = 21 if any("warehouse" in one for one in overrides) else 2
         path = sales_file(tmp_path, items=8, places=places, weeks=150)
         overrides = (*overrides, *ON_A_TABLE, f"problem.demand.path={path}")
+    if any("switched_lqr" in one for one in overrides):
+        overrides = (*overrides, *EPISODES)
     return small_config(tmp_path / "runs", *overrides, *TWO_UPDATES, net=False)
 
 
@@ -60,7 +75,15 @@ def test_each_kind_of_problem_trains(tmp_path, problem):
     runs_two_updates(tmp_path, f"problem={problem}")
 
 
-@pytest.mark.parametrize("problem", [name for name in choices("problem") if name not in TRAINED])
+@pytest.mark.parametrize("problem", REGULATORS)
+def test_each_switched_regulator_trains(tmp_path, problem):
+    runs_two_updates(tmp_path, f"problem={problem}", "policy=hybrid", "algorithm=hpo")
+
+
+OTHERS = [name for name in choices("problem") if name not in (*TRAINED, *REGULATORS)]
+
+
+@pytest.mark.parametrize("problem", OTHERS)
 def test_every_other_problem_is_built_and_simulated(tmp_path, problem):
     experiment = build(config_of(tmp_path, f"problem={problem}", "policy=mlp"))
     assert experiment.config.problem.name == problem
@@ -83,6 +106,8 @@ ON_NETWORKS = [name for name in choices("policy") if name not in (*FORECASTING, 
 @pytest.mark.parametrize("policy", ON_NETWORKS)
 def test_every_policy_runs_on_a_network(tmp_path, policy):
     problem = "transshipment" if policy == "water_filling" else "one_warehouse_lost"
+    if policy == "hybrid":
+        problem = "joint_replenishment_2"
     runs_two_updates(tmp_path, f"problem={problem}", f"policy={policy}")
 
 
@@ -99,7 +124,23 @@ def test_every_policy_that_forecasts_runs_on_real_sales(tmp_path, policy):
 
 @pytest.mark.parametrize("algorithm", choices("algorithm"))
 def test_every_algorithm_runs_on_a_network(tmp_path, algorithm):
-    runs_two_updates(tmp_path, "problem=one_warehouse_lost", f"algorithm={algorithm}")
+    problem = "fixed_cost_store" if algorithm == "relaxed" else "one_warehouse_lost"
+    runs_two_updates(tmp_path, f"problem={problem}", f"algorithm={algorithm}")
+
+
+@pytest.mark.parametrize(
+    "algorithm", [("hpo", "algorithm.epochs=2"), ("ppo",), ("reinforce",), ("learned_critic",)]
+)
+def test_algorithms_that_draw_regimes_run_where_there_are_some(tmp_path, algorithm):
+    kind, *more = algorithm
+    given = ("problem=minimum_order_store", "policy=hybrid", f"algorithm={kind}")
+    runs_two_updates(tmp_path, *given, *more)
+
+
+def test_a_graph_network_runs_where_orders_have_regimes(tmp_path):
+    runs_two_updates(
+        tmp_path, "problem=size_lead_time_store", "policy=gnn", "+policy.choice=per_edge"
+    )
 
 
 @pytest.mark.parametrize("experiment", choices("experiment"))
