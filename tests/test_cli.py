@@ -75,6 +75,27 @@ MISTAKES = {
         "problem.demand={distribution: poisson, mean: 5}",
     ): r"std is not a key of problem\.demand where that is poisson; .* ~problem\.demand\.std",
     ("train", "results=/dev/null"): "results is /dev/null, where no run can be kept .*; name a",
+    ("train", "algorithm=hpo", "algorithm.discount=0"): r"discount is 0; .* greater than 0",
+    (
+        "train",
+        "algorithm=ppo",
+        "algorithm.discount=1.1",
+    ): r"discount is 1\.1; .* less than",
+    ("train", "+problem.kind=inventroy"): r"problem\.kind is 'inventroy'; .* switched_lqr",
+    ("train", "problem=one_store_lost", "policy=hybrid"): "no cost of this problem jumps",
+    ("train", "problem=fixed_cost_store", "problem.edges.order.fixed_cost=-1"): "but is -1; give 0",
+    (
+        "train",
+        "problem=step_fixed_cost_store",
+        "problem.edges.order.order_sizes.fixed_cost.values=[30,50]",
+    ): r"order_sizes\.fixed_cost: 2 breakpoints divide sizes into 3 regimes but there are 2 values",
+    ("train", "problem=switched_lqr", "policy=hybrid"): "episode of a switched_lqr has one length",
+    (
+        "train",
+        "experiment=switched_lqr",
+        "policy=mlp",
+    ): "'mlp', which decides in inventory",
+    ("train", "experiment=switched_lqr", "problem.low=0", "problem.high=0"): "no control in mode 0",
     ("evaluate", "nowhere"): "nowhere is no run directory",
     ("bench", "one_shop"): "'one_shop' is not a case",
 }

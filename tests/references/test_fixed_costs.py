@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from examples import sales_file
 from small_runs import small_config, small_mapping
 
 from neuroinv import experiment as experiments  # test_costs would be taken for a test
@@ -15,6 +16,7 @@ from neuroinv.config import parse
 from neuroinv.references import fixed_costs, references
 from neuroinv.rollout import greedy
 
+SPLITS = ("train", "dev", "test")
 LONG = "training.test={scenarios: 256, periods: 500, burn_in: 100}"
 
 
@@ -183,3 +185,17 @@ SILENT = [
 def test_theory_is_silent_outside_its_assumptions(tmp_path, overrides):
     whole = "problem.whole_units=false"
     assert references(build(small_config(tmp_path, *overrides, whole)).instance) == ()
+
+
+@pytest.mark.parametrize("fixed_cost", [0, 5])
+def test_just_in_time_is_a_bound_only_where_orders_are_free(tmp_path, fixed_cost):
+    """It orders every unit by itself, which may cost more than waiting saves."""
+    sales = f"problem.demand.path={sales_file(tmp_path, weeks=150)}"
+    given = ["problem=real_fixed_cost_store", f"problem.edges.order.fixed_cost={fixed_cost}"]
+    weeks = ["train=[0,60]", "dev=[50,110]", "test=[100,150]"]
+    given += [f"problem.demand.{split}" for split in weeks]
+    columns = "problem.demand.columns={location: location, quantity: quantity}"
+    whole = [f"training.{s}={{scenarios: null, periods: null, burn_in: 8}}" for s in SPLITS]
+    config = small_config(tmp_path, *given, sales, columns, *whole, "training.batch=6")
+    (just_in_time,) = references(build(config).instance)
+    assert just_in_time.is_bound == (not fixed_cost)

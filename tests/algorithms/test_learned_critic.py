@@ -1,0 +1,91 @@
+"""Gradients through a learned critic: it waits for the critic, then learns without a simulator."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_gradients import DEMAND, FIXED_COST, POINT, QUANTITY, gated, ordering
+
+from neuroinv.algorithms.learned_critic import learned_critic
+from neuroinv.config import HybridConfig, LearnedCriticConfig, SwitchedLQRConfig
+from neuroinv.decisions import Categorical
+from neuroinv.policies.switched_lqr import hybrid_regulator
+from neuroinv.problems.switched_lqr import (
+    build_switched_lqr,
+    draw_parameters,
+    switched_lqr_problem,
+)
+from neuroinv.rollout import average_costs, draw, greedy, total
+from neuroinv.types import Scenarios
+
+STEPS, WARM_UP = 250, 50
+
+
+def learner(problem, seen, policy, **given):
+    defaults = {"critic_hidden": (32,), "critic_learning_rate": 0.003, "warm_up": WARM_UP}
+    config = LearnedCriticConfig("learned_critic", **(defaults | given))
+    return learned_critic(problem, policy, seen, config, STEPS, burn_in=0)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """On a regulator: a compiled cost of variables, those after every update, and all metrics."""
+    config = SwitchedLQRConfig("switched_lqr", "one_mode", dimension=2, modes=1)
+    instance = build_switched_lqr(config, 20)
+    problem = switched_lqr_problem(instance)
+    policy = hybrid_regulator(instance, HybridConfig("hybrid", (8,), "tanh"))
+    batch = draw(problem, draw_parameters(instance, 64), jax.random.key(1), 20)
+    seen = problem.observe(*jax.tree.map(lambda leaf: leaf[0], batch[:2]))
+    algorithm = learner(problem, seen, policy, learning_rate=0.003)
+
+    @jax.jit
+    def run(key):
+        def update(state, _):
+            following, metrics = algorithm.update(state, batch)
+            return following, (following.variables, metrics)
+
+        start = algorithm.init(key)
+        return start.variables, *jax.lax.scan(update, start, None, STEPS)[1]
+
+    cost = jax.jit(lambda v: jnp.mean(total(average_costs(problem, greedy(policy, v), batch))))
+    return cost, *run(jax.random.key(0))
+
+
+def test_the_policy_waits_for_the_critic_and_then_moves(trained):
+    _, start, variables, metrics = trained
+    for first, after in zip(*map(jax.tree.leaves, (start, variables)), strict=True):
+        np.testing.assert_array_equal(
+            after[:WARM_UP], np.broadcast_to(first, after[:WARM_UP].shape)
+        )
+    gains = variables["params"]["gains"]
+    assert np.all(gains[WARM_UP] != start["params"]["gains"])
+    assert metrics["critic_error"][WARM_UP] < 0.5 * metrics["critic_error"][0]
+    assert all(np.all(np.isfinite(values)) for values in metrics.values())
+    assert set(metrics) == {"train_cost", "gradient_norm", "critic_error"}
+
+
+def test_it_lowers_the_cost_of_the_greedy_policy(trained):
+    cost, start, variables, _ = trained
+    assert cost(jax.tree.map(lambda leaf: leaf[-1], variables)) < 0.5 * cost(start)
+
+
+def test_no_derivative_passes_through_the_simulator():
+    """Where the simulator has none, quantities are trained all the same."""
+    toy = ordering()
+
+    def step(fixed_cost, stock, action, demand):
+        stopped = jax.lax.stop_gradient((stock, action))
+        return toy.step(fixed_cost, *stopped, demand)
+
+    stock = jnp.linspace(-1.0, 3.0, 16)
+    demand = jnp.tile(jnp.asarray(DEMAND, jnp.float32), (16, 1))
+    batch = Scenarios(jnp.full(16, FIXED_COST), stock, demand)
+    moved = []
+    for problem in (toy, toy._replace(step=step)):
+        algorithm = learner(problem, stock[0], gated(Categorical), warm_up=0)
+        update = jax.jit(lambda key, a=algorithm: a.update(a.init(key), batch)[0].variables)
+        moved.append(update(jax.random.key(0)))
+    np.testing.assert_array_equal(*moved)
+    assert np.all(moved[0][QUANTITY] != jnp.asarray(POINT, jnp.float32)[QUANTITY])
