@@ -36,6 +36,7 @@ from neuroinv.problems.inventory.dynamics import Parameters
 from neuroinv.problems.inventory.network import Edge, Network, Node, build_network
 from neuroinv.problems.inventory.order_sizes import (
     OrderSizes,
+    check_whole,
     edge_cells,
     has_sizes,
     lead_times_by_size,
@@ -111,7 +112,10 @@ def build_instance(config: InventoryConfig) -> Instance:
             )
         if has_sizes(edge):
             sized_edges += members
-            order_cells = max(order_cells, len(edge_cells(name, edge).lower))
+            cells = edge_cells(name, edge)
+            if config.whole_units:
+                check_whole(name, cells)
+            order_cells = max(order_cells, len(cells.lower))
         if edge.joint_fixed_cost:
             joint_orders.append(members)
     network = build_network(

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 
 from neuroinv.config import EdgeConfig, OrderSizesConfig, StepsConfig, numbers
 from neuroinv.discontinuities import Cells, Steps, cell_weights, merge
+from neuroinv.types import InputError
 
 
 class OrderSizes(NamedTuple):
@@ -131,3 +132,14 @@ def edge_cells(name: str, edge: EdgeConfig) -> Cells:
     cells = merge(features, f"problem.edges.{name}.order_sizes")
     cells.lower[1] = sizes.least
     return cells
+
+
+def check_whole(name: str, cells: Cells) -> None:
+    """Raise InputError for sizes of the orders on a group of edges that hold no whole unit."""
+    for low, high in zip(cells.lower[1:], cells.upper[1:], strict=True):
+        first = max(np.ceil(low), 1.0)
+        if first > high or (first == high and high < cells.upper[-1]):
+            raise InputError(
+                f"problem.edges.{name}.order_sizes has a regime from {low:g} to {high:g}, which "
+                "holds no whole unit; move a breakpoint, or set problem.whole_units=false"
+            )

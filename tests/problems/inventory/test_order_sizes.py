@@ -243,6 +243,15 @@ MISTAKES = {
     r"lead_time has 1\.5; give whole periods": {
         "order_sizes": {"lead_time": {"breakpoints": [10], "values": [1.5, 2]}}
     },
+    r"regime from 4\.2 to 4\.8, which holds no whole unit": {
+        "order_sizes": {
+            "fixed_cost": {"breakpoints": [4.2], "values": [1, 2]},
+            "procurement_cost": {"breakpoints": [4.8], "values": [0, -1]},
+        }
+    },
+    r"regime from 0 to 0\.5, which holds no whole unit": {
+        "order_sizes": {"fixed_cost": {"breakpoints": [0.5], "values": [1, 2]}}
+    },
     r"order\.lead_time is 9, over the bound problem\.lead_time_bound=4; raise the bound": {
         "order_sizes": LONG
     },
