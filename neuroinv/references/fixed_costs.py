@@ -38,7 +38,7 @@ from neuroinv.references.reference import Reference
 from neuroinv.rollout import average_costs, draw, greedy, total
 from neuroinv.types import HindsightPolicy, Policy
 
-SEARCH_SCENARIOS, SEARCH_PERIODS, SEARCH_BURN_IN = 128, 300, 50
+SEARCH_SCENARIOS, SEARCH_PERIODS, SEARCH_BURN_IN = 64, 300, 50
 LONGEST_LOST_LEAD_TIME = 2  # periods; under lost sales the states multiply with each one more
 COVERS = np.arange(0.5, 8.5, 0.5)  # periods of demand that an order is to last beyond protection
 
@@ -120,7 +120,7 @@ def _several_items(instance: Instance, params: Parameters) -> tuple[Reference, .
     best_joint = joint(_search(lambda point: cost_of(of_joint, joint(point)), starts))
     starts = [
         np.asarray([must, joined * (cover - must), (1 - joined) * (cover - must)])
-        for must in (-1.5, -0.75, 0.0)
+        for must in (-1.0, 0.0)
         for cover in COVERS[1::2]
         for joined in (0.5, 1.0)
     ]
