@@ -258,7 +258,8 @@ def _episode(training: TrainingConfig) -> int:
         raise InputError(
             "training.train.periods, training.dev.periods and training.test.periods are "
             f"{training.train.periods}, {training.dev.periods} and {training.test.periods}, but an "
-            "episode of a switched_lqr has one length; give all three the same number"
+            "episode of a switched_lqr has one length; give all three the same number, or use "
+            "experiment=switched_lqr"
         )
     return length
 

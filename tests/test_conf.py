@@ -139,7 +139,7 @@ def test_algorithms_that_draw_regimes_run_where_there_are_some(tmp_path, algorit
 
 def test_a_graph_network_runs_where_orders_have_regimes(tmp_path):
     runs_two_updates(
-        tmp_path, "problem=size_lead_time_store", "policy=gnn", "+policy.choice=per_edge"
+        tmp_path, "problem=size_lead_time_store", "policy=gnn", "policy.choice=per_edge"
     )
 
 

@@ -11,7 +11,7 @@ from neuroinv.config import Orders, Start
 from neuroinv.decisions import Categorical
 from neuroinv.discontinuities import within
 from neuroinv.policies import allocation
-from neuroinv.policies.positions import location_scale, safety_cover
+from neuroinv.policies.positions import location_scale, present_locations, safety_cover
 from neuroinv.policies.wanted_orders import FIRST_COVER, ONE, wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import Network, facing_demand, incoming
@@ -110,13 +110,15 @@ def economic_start(
     for index, edges in enumerate(network.joint_orders):
         of_joint = of_joint.at[jnp.asarray(edges)].add(sizes.joint_fixed_cost[index] / len(edges))
     cost, rate = jump + of_joint, holding * share * scale
-    is_sized = jnp.asarray(np.isin(np.arange(len(network.edges)), network.sized_edges), jnp.float32)
+    is_sized = np.isin(np.arange(len(network.edges)), network.sized_edges).astype(np.float32)
+    # Who is not there neither waits for an order nor holds one up.
+    counts = is_sized * route(at_destination, present_locations(network, observation))
     if jointly:
-        cost, rate = jnp.sum(cost * is_sized), jnp.sum(rate * is_sized)
+        cost, rate = jnp.sum(cost * is_sized), jnp.sum(rate * counts)
     periods = jnp.maximum(jnp.sqrt(2 * cost / jnp.maximum(rate, LEAST_COST)), 1.0)
     level = is_sized * (periods * share - FIRST_COVER)
     short_of = FIRST_COVER + level - route(at_destination, safety_cover(network, observation))
     if jointly:
-        short_of = jnp.sum(is_sized * short_of, keepdims=True) / jnp.sum(is_sized)
+        short_of = jnp.sum(counts * short_of, keepdims=True) / jnp.maximum(jnp.sum(counts), 1.0)
     # Orders are placed at the first whole period that goes beyond, half a period late on average.
     return level, SHARPNESS * (short_of - (periods - 0.5))
