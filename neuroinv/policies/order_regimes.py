@@ -110,7 +110,7 @@ def economic_start(
     for index, edges in enumerate(network.joint_orders):
         of_joint = of_joint.at[jnp.asarray(edges)].add(sizes.joint_fixed_cost[index] / len(edges))
     cost, rate = jump + of_joint, holding * share * scale
-    is_sized = np.isin(np.arange(len(network.edges)), network.sized_edges).astype(np.float32)
+    is_sized = jnp.asarray(np.isin(np.arange(len(network.edges)), network.sized_edges), jnp.float32)
     # Who is not there neither waits for an order nor holds one up.
     counts = is_sized * route(at_destination, present_locations(network, observation))
     if jointly:
