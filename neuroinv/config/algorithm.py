@@ -97,8 +97,8 @@ class HPOConfig:
     """What the cost to go is compared with: nothing; its mean over the other scenarios of the
     batch; or that mean corrected by a network that reads the observation."""
     discount: Discount = 1.0
-    """Of later costs in the cost to go; below 1 for less variance and some bias: at 0.99 a joint
-    order is put off so long that the next cycle length becomes the better one."""
+    """Of later costs in the cost to go; below 1 for less variance and some bias, which puts
+    orders with a fixed cost off for too long."""
     trace: Fraction = 0.95
     """Generalised advantages with a learned value: 1 trusts what happened, 0 the next value."""
     scales: Literal["consistent", "reference"] = "consistent"
