@@ -217,7 +217,7 @@ ON_A_TABLE = [
     f"policy.observes=[{EVERYTHING}]",
 ]
 REAL_DATA = PROBLEM.startswith("real")
-LARGE = 20  # stores; from here on fewer test scenarios tell as much
+LARGE = 20  # stores; from here on fewer dev and test scenarios tell as much
 
 
 def stores_in(size: int) -> int:
@@ -231,8 +231,7 @@ def splits(size: int, scenarios: int) -> dict[str, str]:
         # The published figures of 64 items are scored on the same 64.
         every = f"{{scenarios: {scenarios}, periods: null, burn_in: 16}}"
         return {"train": every, "dev": every, "test": every}
-    dev = 2048 if PROBLEM == "serial" else 1024
-    test = 512 if stores_in(size) >= LARGE else 2048
+    dev, test = (256, 512) if stores_in(size) >= LARGE else (1024, 2048)
     return {
         "train": f"{{scenarios: {scenarios}, periods: 100, burn_in: 20}}",
         "dev": f"{{scenarios: {dev}, periods: 100, burn_in: 60}}",

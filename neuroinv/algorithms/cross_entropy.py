@@ -8,13 +8,12 @@ what a gradient found could have been found without one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
+from neuroinv.algorithms.common import likeliest
 from neuroinv.config import CrossEntropyConfig
 from neuroinv.gradients import pathwise
 from neuroinv.keys import Branch, branch
@@ -58,7 +57,4 @@ def cross_entropy(
         )
         return following, {"train_cost": jnp.nanmean(costs), "candidate_std": jnp.mean(found)}
 
-    def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
-        return lambda observation: policy.apply(variables, observation).mode()
-
-    return Algorithm(init, update, act)
+    return Algorithm(init, update, likeliest(policy))

@@ -6,13 +6,12 @@ through every period of every rollout into the policy's variables.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import PRNGKeyArray, PyTree, Scalar
 
+from neuroinv.algorithms.common import decaying_adam, likeliest
 from neuroinv.config import HDPOConfig
 from neuroinv.gradients import pathwise
 from neuroinv.keys import Branch, branch
@@ -29,8 +28,7 @@ def hdpo(
     burn_in: int,
 ) -> Algorithm:
     """The algorithm. Costs of the first `burn_in` periods of a rollout are not in the loss."""
-    schedule = optax.cosine_decay_schedule(config.learning_rate, steps, config.final_learning_rate)
-    optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule))
+    optimizer = decaying_adam(config, steps)
 
     def weights(scenarios: Scenarios) -> PerScenario:
         if config.weighting == "equal":
@@ -60,7 +58,4 @@ def hdpo(
         )
         return following, {"train_cost": cost, "gradient_norm": optax.tree.norm(gradient)}
 
-    def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
-        return lambda observation: policy.apply(variables, observation).mode()
-
-    return Algorithm(init, update, act)
+    return Algorithm(init, update, likeliest(policy))

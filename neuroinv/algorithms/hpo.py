@@ -8,7 +8,6 @@ the same units, so that their sum is the gradient of expected cost.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -16,8 +15,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
+from neuroinv.algorithms.common import decaying_adam, likeliest
 from neuroinv.algorithms.proximal import Proximal, proximal_updates, rows_of, standardised
-from neuroinv.algorithms.value import learned_value
+from neuroinv.algorithms.value import learned_value, seen_by_value
 from neuroinv.config import HPOConfig
 from neuroinv.gradients import (
     Periods,
@@ -60,8 +60,7 @@ def hpo(
     its regimes, for a batch of one scenario where the baseline compares scenarios, and for last
     decisions that leave none to train.
     """
-    schedule = optax.cosine_decay_schedule(config.learning_rate, steps, config.final_learning_rate)
-    optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule))
+    optimizer = decaying_adam(config, steps)
     value = learned_value(config.value_hidden, config.value_learning_rate)
     again = Proximal(
         config.epochs - 1, config.minibatches, config.clip_ratio, config.most_divergence
@@ -76,15 +75,17 @@ def hpo(
         aside = Aside(optimizer.init(variables), further, learned)
         return TrainState(variables, aside, key, jnp.int32(0))
 
-    def advantages(learned: PyTree, sampled: Sampled, to_go: Periods) -> Periods:
+    def baseline(learned: PyTree, sampled: Sampled, to_go: Periods) -> Periods:
         match config.baseline:
             case "none":
-                return to_go
+                return jnp.zeros_like(to_go)
             case "batch_mean":
-                return to_go - moments_of_others(to_go)[0]
+                return moments_of_others(to_go)[0]
             case "learned_value":
-                expected = value.apply(learned, to_go, sampled.observation)
-                return generalised_advantage(sampled.cost, expected, config.discount, config.trace)
+                return value.apply(learned, to_go, seen_by_value(sampled.observation))
+
+    # Without a value that was learned there is only what happened to trust.
+    trace = config.trace if config.baseline == "learned_value" else 1.0
 
     def update(state: TrainState, batch: Scenarios) -> tuple[TrainState, dict[str, Scalar]]:
         aside: Aside = state.optimizer_state
@@ -99,7 +100,7 @@ def hpo(
             )
         entropy_weight = config.entropy * jnp.maximum(1 - state.step / steps, 0.0)
 
-        def loss(variables: PyTree) -> tuple[Scalar, tuple[Sampled, Periods, Periods]]:
+        def loss(variables: PyTree) -> tuple[Scalar, tuple[Sampled, Periods, Periods, Periods]]:
             decide = mixed(policy, variables, config.cross_term)
             then = None
             if config.last_decisions:
@@ -107,7 +108,8 @@ def hpo(
                 then = mixed(policy, fixed, config.cross_term), config.last_decisions
             sampled = sample(problem, decide, batch, keys, burn_in, then)
             to_go = cost_to_go(sampled.cost, config.discount)
-            advantage = advantages(aside.value, sampled, to_go)
+            expected = baseline(aside.value, sampled, to_go)
+            advantage = generalised_advantage(sampled.cost, expected, config.discount, trace)
             # A period counts 1 / (counted periods); the spread is that of costs before that.
             spread = jax.lax.stop_gradient(
                 jnp.std(sampled.cost[:, burn_in:]) * (periods - burn_in) + 1e-8
@@ -118,15 +120,18 @@ def hpo(
                 costs = sampled._replace(cost=REFERENCE_WEIGHT * sampled.cost / spread)
                 objective = surrogate(costs, standardised(advantage) / periods)
             certain = -entropy_weight * jnp.mean(sampled.entropy[:, :trained_until])
-            return jnp.mean(objective) + certain, (sampled, advantage, to_go)
+            return jnp.mean(objective) + certain, (sampled, advantage, expected, to_go)
 
-        gradient, (sampled, advantage, to_go) = jax.grad(loss, has_aux=True)(state.variables)
+        gradient, (sampled, advantage, expected, to_go) = jax.grad(loss, has_aux=True)(
+            state.variables
+        )
         change, optimizer_state = optimizer.update(gradient, aside.optimizer)
         variables = optax.apply_updates(state.variables, change)
         metrics = {
             "train_cost": jnp.mean(jnp.sum(sampled.cost, axis=1)),
             "gradient_norm": optax.tree.norm(gradient),
             "entropy": jnp.mean(sampled.entropy),
+            "baseline_explains": 1 - jnp.var(to_go - expected) / (jnp.var(to_go) + 1e-12),
         }
         further = aside.regimes_optimizer
         if again.epochs:
@@ -144,22 +149,12 @@ def hpo(
             metrics |= about
         learned = aside.value
         if config.baseline == "learned_value":
-            learned = jax.lax.fori_loop(
-                0,
-                config.value_updates,
-                lambda _, so_far: value.update(so_far, to_go, sampled.observation),
-                learned,
-            )
-            metrics["value_explains"] = 1 - jnp.var(
-                to_go - value.apply(learned, to_go, sampled.observation)
-            ) / (jnp.var(to_go) + 1e-12)
+            seen = seen_by_value(sampled.observation)
+            learned = value.update(learned, to_go, seen, config.value_updates)
         following = Aside(optimizer_state, further, learned)
         return TrainState(variables, following, state.key, state.step + 1), metrics
 
-    def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
-        return lambda observation: policy.apply(variables, observation).mode()
-
-    return Algorithm(init, update, act)
+    return Algorithm(init, update, likeliest(policy))
 
 
 def _keys(key: PRNGKeyArray, step: int | Array) -> PRNGKeyArray:

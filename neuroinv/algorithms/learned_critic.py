@@ -8,7 +8,6 @@ the cross term. No derivative passes through the simulator.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -16,6 +15,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
+from neuroinv.algorithms.common import decaying_adam, likeliest
 from neuroinv.algorithms.value import features
 from neuroinv.config import LearnedCriticConfig
 from neuroinv.gradients import Periods, cost_to_go, mixed, moments_of_others
@@ -45,8 +45,7 @@ def learned_critic(
 ) -> Algorithm:
     """The algorithm. All periods of a rollout train the critic; for the first `warm_up` updates the
     policy waits for it. The metric `train_cost` is that of drawn regimes."""
-    schedule = optax.cosine_decay_schedule(config.learning_rate, steps, config.final_learning_rate)
-    optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule))
+    optimizer = decaying_adam(config, steps)
     critic_optimizer = optax.adam(config.critic_learning_rate)
     net = MLP(config.critic_hidden, 1, "relu")
 
@@ -127,10 +126,7 @@ def learned_critic(
         aside = Aside(optimizer_state, critic, critic_state, target)
         return TrainState(variables, aside, state.key, state.step + 1), metrics
 
-    def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
-        return lambda observation: policy.apply(variables, observation).mode()
-
-    return Algorithm(init, update, act)
+    return Algorithm(init, update, likeliest(policy))
 
 
 def _keys(key: PRNGKeyArray, step: int | Array) -> PRNGKeyArray:

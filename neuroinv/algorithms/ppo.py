@@ -7,16 +7,15 @@ same networks and scenarios.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
+from neuroinv.algorithms.common import decaying_adam, likeliest
 from neuroinv.algorithms.proximal import Proximal, proximal_updates, rows_of
-from neuroinv.algorithms.value import learned_value
+from neuroinv.algorithms.value import learned_value, seen_by_value
 from neuroinv.config import PPOConfig
 from neuroinv.gradients import (
     cost_to_go,
@@ -56,12 +55,7 @@ def ppo(
     of one scenario.
     """
     updates = steps * config.epochs * config.minibatches
-    schedule = optax.cosine_decay_schedule(
-        config.learning_rate, updates, config.final_learning_rate
-    )
-    optimizer = optax.chain(
-        optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule, eps=1e-5)
-    )
+    optimizer = decaying_adam(config, updates, eps=1e-5)
     value = learned_value(config.value_hidden, config.value_learning_rate)
     how = Proximal(config.epochs, config.minibatches, config.clip_ratio, config.most_divergence)
 
@@ -88,7 +82,8 @@ def ppo(
         decide = score_function(policy, state.variables, aside.log_std)
         sampled = sample(problem, decide, batch, keys, burn_in)
         to_go = cost_to_go(sampled.cost, config.discount)
-        expected = value.apply(aside.value, to_go, sampled.observation)
+        seen = seen_by_value(sampled.observation)
+        expected = value.apply(aside.value, to_go, seen)
         advantage = generalised_advantage(sampled.cost, expected, config.discount, config.trace)
         (variables, log_std), optimizer_state, about = proximal_updates(
             score,
@@ -100,12 +95,7 @@ def ppo(
             how,
             config.entropy * jnp.maximum(1 - state.step / steps, 0.0),
         )
-        learned = jax.lax.fori_loop(
-            0,
-            config.value_updates,
-            lambda _, so_far: value.update(so_far, to_go, sampled.observation),
-            aside.value,
-        )
+        learned = value.update(aside.value, to_go, seen, config.value_updates)
         metrics = {
             "train_cost": jnp.mean(jnp.sum(sampled.cost, axis=1)),
             "noise_std": jnp.mean(jnp.exp(log_std)),
@@ -114,10 +104,7 @@ def ppo(
         following = Aside(log_std, learned, optimizer_state)
         return TrainState(variables, following, state.key, state.step + 1), metrics | about
 
-    def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
-        return lambda observation: policy.apply(variables, observation).mode()
-
-    return Algorithm(init, update, act)
+    return Algorithm(init, update, likeliest(policy))
 
 
 def _keys(key: PRNGKeyArray, step: int | Array) -> PRNGKeyArray:

@@ -7,7 +7,6 @@ baselines and hyperparameters are ours.)
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -15,7 +14,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
-from neuroinv.algorithms.value import learned_value
+from neuroinv.algorithms.common import decaying_adam, likeliest
+from neuroinv.algorithms.value import learned_value, seen_by_value
 from neuroinv.config.algorithm import ReinforceConfig
 from neuroinv.gradients import (
     Periods,
@@ -56,8 +56,7 @@ def reinforce(
     Raises InputError, as it is traced, for a policy whose decision has no outputs, and for a
     batch of one scenario where the baseline compares scenarios.
     """
-    schedule = optax.cosine_decay_schedule(config.learning_rate, steps, config.final_learning_rate)
-    optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule))
+    optimizer = decaying_adam(config, steps)
     value = learned_value(config.value_hidden, config.value_learning_rate)
 
     def init(key: PRNGKeyArray) -> TrainState:
@@ -76,7 +75,9 @@ def reinforce(
             case "batch_mean":
                 return moments_of_others(cost_to_go(sampled.cost))[0]
             case "learned_value":
-                return value.apply(learned, cost_to_go(sampled.cost), sampled.observation)
+                return value.apply(
+                    learned, cost_to_go(sampled.cost), seen_by_value(sampled.observation)
+                )
 
     def update(state: TrainState, batch: Scenarios) -> tuple[TrainState, dict[str, Scalar]]:
         aside: Aside = state.optimizer_state
@@ -99,7 +100,8 @@ def reinforce(
         variables, log_std = optax.apply_updates(trained, change)
         learned = aside.value
         if config.baseline == "learned_value":
-            learned = value.update(learned, cost_to_go(sampled.cost), sampled.observation)
+            seen = seen_by_value(sampled.observation)
+            learned = value.update(learned, cost_to_go(sampled.cost), seen, 1)
         metrics = {
             "train_cost": jnp.mean(jnp.sum(sampled.cost, axis=1)),
             "gradient_norm": optax.tree.norm(gradient),
@@ -108,10 +110,7 @@ def reinforce(
         following = Aside(log_std, learned, optimizer_state)
         return TrainState(variables, following, state.key, state.step + 1), metrics
 
-    def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
-        return lambda observation: policy.apply(variables, observation).mode()
-
-    return Algorithm(init, update, act)
+    return Algorithm(init, update, likeliest(policy))
 
 
 def _keys(key: PRNGKeyArray) -> PRNGKeyArray:

@@ -8,13 +8,12 @@ gradient is biased either way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
+from neuroinv.algorithms.common import decaying_adam, likeliest
 from neuroinv.config import RelaxedConfig
 from neuroinv.decisions import Categorical
 from neuroinv.discontinuities import cell_weights, smooth_weights
@@ -41,8 +40,7 @@ def relaxed(
 
     Raises InputError, as it is traced, where there is nothing to relax.
     """
-    schedule = optax.cosine_decay_schedule(config.learning_rate, steps, config.final_learning_rate)
-    optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optax.adam(schedule))
+    optimizer = decaying_adam(config, steps)
 
     def init(key: PRNGKeyArray) -> TrainState:
         variables = policy.init(branch(key, Branch.POLICY), example_observation)
@@ -113,7 +111,4 @@ def relaxed(
         }
         return TrainState(variables, optimizer_state, state.key, state.step + 1), metrics
 
-    def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
-        return lambda observation: policy.apply(variables, observation).mode()
-
-    return Algorithm(init, update, act)
+    return Algorithm(init, update, likeliest(policy))

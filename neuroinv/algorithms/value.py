@@ -13,16 +13,20 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 from neuroinv.gradients import Periods, moments_of_others
 from neuroinv.policies.mlp import MLP
 
+Seen = Float[Array, "scenarios periods features"]
+"""What a learned value reads before every decision of a batch (`seen_by_value`)."""
+
 
 class Value(NamedTuple):
     """Functions of a learned value's variables."""
 
     init: Callable[[PRNGKeyArray, PyTree], PyTree]
     """(key, example observation) -> variables and the state of their optimiser."""
-    apply: Callable[[PyTree, Periods, PyTree], Periods]
-    """(variables and state, cost to go, observations) -> value of each period."""
-    update: Callable[[PyTree, Periods, PyTree], PyTree]
-    """(variables and state, cost to go, observations) -> the same after an update."""
+    apply: Callable[[PyTree, Periods, Seen], Periods]
+    """(variables and state, cost to go, what is seen) -> value of each period."""
+    update: Callable[[PyTree, Periods, Seen, int], PyTree]
+    """(variables and state, cost to go, what is seen, times) -> the same after so many updates,
+    each on its share of the scenarios."""
 
 
 def learned_value(hidden: tuple[int, ...], learning_rate: float) -> Value:
@@ -39,26 +43,47 @@ def learned_value(hidden: tuple[int, ...], learning_rate: float) -> Value:
         variables = net.init(key, features(example, jnp.ones(())))
         return variables, optimizer.init(variables)
 
-    def of_variables(variables: PyTree, to_go: Periods, observation: PyTree) -> Periods:
+    def outputs(variables: PyTree, seen: Seen) -> Periods:
+        rows = seen.reshape(-1, seen.shape[-1])
+        of_rows = jax.vmap(lambda row: jnp.asarray(net.apply(variables, row)))(rows)
+        return of_rows.reshape(seen.shape[:2])
+
+    def apply(learned: PyTree, to_go: Periods, seen: Seen) -> Periods:
         mean, std = moments_of_others(to_go)
-        remaining = 1 - jnp.arange(mean.shape[1]) / mean.shape[1]
-        seen = jax.vmap(jax.vmap(features), (0, None))(observation, remaining)
-        rows = seen.reshape(mean.size, seen.shape[-1])
-        outputs = jax.vmap(lambda row: jnp.asarray(net.apply(variables, row)))(rows)
-        return mean + std * outputs.reshape(mean.shape)
+        return mean + std * outputs(learned[0], seen)
 
-    def apply(learned: PyTree, to_go: Periods, observation: PyTree) -> Periods:
-        return of_variables(learned[0], to_go, observation)
+    def update(learned: PyTree, to_go: Periods, seen: Seen, times: int) -> PyTree:
+        mean, std = moments_of_others(to_go)
+        scenarios = len(seen)
+        share = max(scenarios // times, 1)
 
-    def update(learned: PyTree, to_go: Periods, observation: PyTree) -> PyTree:
-        def loss(variables: PyTree) -> Scalar:
-            return jnp.mean((to_go - of_variables(variables, to_go, observation)) ** 2)
+        def once(index: Array, so_far: PyTree) -> PyTree:
+            first = (index * share) % (scenarios - share + 1)
+            part = jax.tree.map(
+                lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, share),
+                (to_go - mean, std, seen),
+            )
 
-        variables, state = learned
-        change, state = optimizer.update(jax.grad(loss)(variables), state)
-        return optax.apply_updates(variables, change), state
+            def loss(variables: PyTree) -> Scalar:
+                beyond_mean, std, seen = part
+                return jnp.mean((beyond_mean - std * outputs(variables, seen)) ** 2)
+
+            variables, state = so_far
+            change, state = optimizer.update(jax.grad(loss)(variables), state)
+            return optax.apply_updates(variables, change), state
+
+        return jax.lax.fori_loop(0, times, once, learned)
 
     return Value(init, apply, update)
+
+
+def seen_by_value(observation: PyTree) -> Seen:
+    """The features of every decision of a batch, whose observations lead with scenarios and
+    periods. Read once: the logarithms of a large network cost more than the value that reads them.
+    """
+    periods = jax.tree.leaves(observation)[0].shape[1]
+    remaining = 1 - jnp.arange(periods) / periods
+    return jax.vmap(jax.vmap(features), (0, None))(observation, remaining)
 
 
 def features(observation: PyTree, remaining: Float[Array, ""]) -> Float[Array, " features"]:

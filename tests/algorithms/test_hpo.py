@@ -177,8 +177,7 @@ def test_an_update_moves_all_variables_and_says_what_it_did(given):
         assert np.all(np.abs(after.variables - before.variables) > 1e-5)
     assert twice.step == 2
     assert all(np.isfinite(value) for value in metrics.values())
-    shown = {"train_cost", "gradient_norm", "entropy"}
-    shown |= {"value_explains"} if given["baseline"] == "learned_value" else set()
+    shown = {"train_cost", "gradient_norm", "entropy", "baseline_explains"}
     shown |= {"divergence", "stopped_early"} if "epochs" in given else set()
     assert set(metrics) == shown
 

@@ -13,7 +13,7 @@ from small_runs import small_config
 
 from neuroinv.algorithms.hdpo import hdpo
 from neuroinv.algorithms.reinforce import reinforce
-from neuroinv.algorithms.value import learned_value
+from neuroinv.algorithms.value import learned_value, seen_by_value
 from neuroinv.build import Experiment, build, dev_scenarios
 from neuroinv.config.algorithm import HDPOConfig, ReinforceConfig
 from neuroinv.gradients import cost_to_go, moments_of_others, score_function
@@ -91,7 +91,7 @@ def test_a_learned_value_tells_scenarios_of_different_cost_apart(tmp_path):
         decide = score_function(built.policy, last.variables, aside.log_std)
         sampled = sample(built.problem, decide, scenarios(built, jax.random.key(2)), keys)
         actual = cost_to_go(sampled.cost)
-        learned = value.apply(aside.value, actual, sampled.observation)
+        learned = value.apply(aside.value, actual, seen_by_value(sampled.observation))
         return [jnp.mean((actual - b) ** 2) for b in (moments_of_others(actual)[0], learned)]
 
     of_mean, of_value = squared_errors()
