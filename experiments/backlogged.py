@@ -10,6 +10,7 @@ the paper's vanilla network (test loss against a simulated base-stock).
 import itertools
 
 from cells import QUICK, origin, run_cell, seconds_of, write_table
+from figures import Figure
 
 PUBLISHED_GAP_PERCENT = {
     1: (0.00, 0.00, 0.01, 0.01),
@@ -57,4 +58,10 @@ def row(cell: tuple[int, float]) -> dict:
 
 
 if __name__ == "__main__":
-    write_table("backlogged", ["lead_time", "underage_cost"], CELLS, row)
+    figure = Figure(
+        "lead_time",
+        ("network_gap_percent", "fitted_gap_percent", "published_gap_percent"),
+        "gap to the optimum (%)",
+        panel="underage_cost",
+    )
+    write_table("backlogged", ["lead_time", "underage_cost"], CELLS, row, figure)

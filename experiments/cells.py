@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import polars as pl
+from figures import Figure, draw
 
 from neuroinv.composition import compose
 from neuroinv.config import Config, parse
@@ -23,7 +24,9 @@ from neuroinv.training.records import git_state, read_facts, write_atomically
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 QUICK = "--quick" in sys.argv
 """Whether to do with less: an experiment then takes minutes on two cores, on no easier cells."""
-GIVEN = [argument for argument in sys.argv[1:] if argument != "--quick"]
+ONLY_DRAW = "--draw" in sys.argv
+"""Whether to draw the figure of the table as it is, and run nothing."""
+GIVEN = [argument for argument in sys.argv[1:] if argument not in ("--quick", "--draw")]
 """Overrides for all cells."""
 
 
@@ -71,20 +74,27 @@ def origin(run: Path | None = None) -> dict[str, Any]:
 
 
 def write_table(
-    name: str, keys: Sequence[str], cells: Iterable[Any], row_of: Callable[[Any], dict[str, Any]]
+    name: str,
+    keys: Sequence[str],
+    cells: Iterable[Any],
+    row_of: Callable[[Any], dict[str, Any]],
+    figure: Figure,
 ) -> None:
-    """Compute a row per cell, add it to those in `results/NAME.csv` at once, and print the table.
+    """Compute a row per cell, add it to those in `results/NAME.csv` at once, print the table, and
+    draw `results/NAME.svg` of it.
 
     A row takes the place of the one with the same values in the columns `keys`, by which the table
     is sorted. `results/NAME.json` says what wrote it last. Quick sizes are named NAME_quick.
     """
     path = RESULTS / (f"{name}_quick" if QUICK else name)
-    for cell in cells:
+    for cell in () if ONLY_DRAW else cells:
         table = _merged(path.with_suffix(".csv"), keys, row_of(cell))
         write_atomically(path.with_suffix(".csv"), table.write_csv(float_precision=5))
         write_atomically(path.with_suffix(".json"), json.dumps(_writer(), indent=2) + "\n")
+    table = _read(path.with_suffix(".csv"))
+    draw(table, figure, path.with_suffix(".svg"))
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, float_precision=4):
-        print(_read(path.with_suffix(".csv")))
+        print(table)
 
 
 def _merged(file: Path, keys: Sequence[str], row: dict[str, Any]) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 from cells import QUICK, origin, run_cell, seconds_of, write_table
+from figures import Figure
 
 from neuroinv.analysis.statistics import bootstrap
 from neuroinv.training.records import read_metrics
@@ -71,4 +72,7 @@ def row(name: str) -> dict:
 
 
 if __name__ == "__main__":
-    write_table("cross_term", ("problem",), list(PROBLEMS)[:1] if QUICK else PROBLEMS, row)
+    figure = Figure(
+        "problem", ("percent",), "cost that dropping the cross term adds (%)", band=("low", "high")
+    )
+    write_table("cross_term", ("problem",), list(PROBLEMS)[:1] if QUICK else PROBLEMS, row, figure)

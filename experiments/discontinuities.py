@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 
 from cells import QUICK, origin, run_cell, seconds_of, write_table
+from figures import Figure
 
 PROBLEMS = (
     "fixed_cost_store",
@@ -70,4 +71,7 @@ def row(cell: tuple[str, str]) -> dict:
 
 if __name__ == "__main__":
     problems = PROBLEMS[:2] if QUICK else PROBLEMS
-    write_table("discontinuities", ("problem", "way"), itertools.product(problems, WAYS), row)
+    figure = Figure("problem", ("cost",), "cost per period", lines=("way",), log_y=True)
+    write_table(
+        "discontinuities", ("problem", "way"), itertools.product(problems, WAYS), row, figure
+    )

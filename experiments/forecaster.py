@@ -10,6 +10,7 @@ weeks 134 to 163. Quick: one seed, a quarter of the updates.
 import jax
 import numpy as np
 from cells import QUICK, composed, origin, write_table
+from figures import Figure
 
 from neuroinv.build import build
 from neuroinv.config import ForecasterConfig
@@ -56,4 +57,5 @@ if __name__ == "__main__":
             **origin(),
         }
 
-    write_table("forecaster", ["lead_time"], config.lead_times, row)
+    figure = Figure("lead_time", ("pinball", "published_pinball"), "pinball loss")
+    write_table("forecaster", ["lead_time"], config.lead_times, row, figure)

@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from cells import QUICK, composed, option, origin, write_table
+from figures import Figure
 from jax.flatten_util import ravel_pytree
 
 from neuroinv.build import build, dev_scenarios
@@ -156,4 +157,11 @@ def row(cell: tuple[int, int, str]) -> dict:
 if __name__ == "__main__":
     counts = [int(count) for count in option("items", ITEMS)]
     cells = itertools.product(counts, range(len(UPDATES)), ESTIMATORS)
-    write_table("gradient_diagnostics", ("items", "updates", "estimator"), cells, row)
+    figure = Figure(
+        "updates",
+        ("alignment",),
+        "cosine of two halves of the scenarios",
+        lines=("estimator",),
+        panel="items",
+    )
+    write_table("gradient_diagnostics", ("items", "updates", "estimator"), cells, row, figure)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 
 from cells import QUICK, option, origin, run_cell, seconds_of, write_table
+from figures import Figure
 
 PUBLISHED = {
     (1, 64): 34.902,
@@ -81,4 +82,10 @@ if __name__ == "__main__":
         [int(batch) for batch in option("batches", (64,) if QUICK else (64, 16))],
         option("policies", ["hybrid"]),
     )
-    write_table("joint_replenishment", ("items", "batch", "policy"), chosen, row)
+    figure = Figure(
+        "items",
+        ("learned", "review", "quantity", "can_order", "published"),
+        "cost per item and period",
+        panel="batch",
+    )
+    write_table("joint_replenishment", ("items", "batch", "policy"), chosen, row, figure)

@@ -14,6 +14,7 @@ in one table.
 import itertools
 
 from cells import QUICK, option, origin, run_cell, seconds_of, write_table
+from figures import Figure
 
 from neuroinv.training.records import read_facts
 
@@ -65,4 +66,11 @@ def row(cell: tuple[str, tuple[int, float]]) -> dict:
 
 if __name__ == "__main__":
     cells = itertools.product(option("recipe", ["ours"]), CELLS)
-    write_table("lost_sales", ["recipe", "lead_time", "underage_cost"], cells, row)
+    figure = Figure(
+        "lead_time",
+        ("learned_gap_percent", "capped_gap_percent", "base_stock_gap_percent"),
+        "gap to the optimum (%)",
+        lines=("recipe",),
+        panel="underage_cost",
+    )
+    write_table("lost_sales", ["recipe", "lead_time", "underage_cost"], cells, row, figure)

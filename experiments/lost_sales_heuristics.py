@@ -14,6 +14,7 @@ import itertools
 from collections.abc import Callable
 
 from cells import QUICK, origin, write_table
+from figures import Figure
 
 from neuroinv import optima
 
@@ -144,4 +145,11 @@ def row(cell: tuple[str, int, float]) -> dict:
 if __name__ == "__main__":
     cells = itertools.product(DEMAND, LEAD_TIMES, UNDERAGE_COSTS)
     keys = ["distribution", "lead_time", "underage_cost"]
-    write_table("lost_sales_heuristics", keys, cells, row)
+    figure = Figure(
+        "lead_time",
+        ("optimum", "capped_base_stock", "myopic_2", "myopic", "base_stock", "dual_balancing"),
+        "cost per period",
+        lines=("distribution",),
+        panel="underage_cost",
+    )
+    write_table("lost_sales_heuristics", keys, cells, row, figure)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from cells import QUICK, origin, run_cell, seconds_of, shared_batch, write_table
+from figures import Figure
 
 from neuroinv.config import BaseStockConfig, EchelonStockConfig
 from neuroinv.experiment import load
@@ -91,4 +92,7 @@ def row(cell: tuple[int, tuple[str, str]]) -> dict:
 
 if __name__ == "__main__":
     keys = ["stores", "policy", "found_by"]
-    write_table("one_warehouse_base_stock", keys, itertools.product(STORES, POLICIES), row)
+    figure = Figure(
+        "stores", ("over_bound_percent",), "cost above the bound (%)", lines=("policy", "found_by")
+    )
+    write_table("one_warehouse_base_stock", keys, itertools.product(STORES, POLICIES), row, figure)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 
 from cells import QUICK, option, origin, run_cell, seconds_of, write_table
+from figures import Figure
 
 LEARNING_RATES = (3e-4, 1e-3) if QUICK else (1e-4, 3e-4, 1e-3, 3e-3)
 
@@ -62,4 +63,14 @@ if __name__ == "__main__":
         LEARNING_RATES,
     )
     keys = ("items", "batch", "start", "algorithm", "learning_rate")
-    write_table("ppo", keys, cells, row)
+    figure = Figure(
+        "learning_rate",
+        ("cost",),
+        "cost per item and period",
+        lines=("algorithm", "batch", "start"),
+        panel="items",
+        band=("low", "high"),
+        log_x=True,
+        log_y=True,
+    )
+    write_table("ppo", keys, cells, row, figure)

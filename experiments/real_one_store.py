@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from cells import QUICK, origin, run_cell, seconds_of, write_table
+from figures import Figure
 
 from neuroinv.analysis.statistics import bootstrap
 from neuroinv.experiment import load, test_costs
@@ -102,4 +103,5 @@ def row(variant: str) -> dict:
 
 
 if __name__ == "__main__":
-    write_table("real_one_store", ["variant"], IN_QUICK if QUICK else VARIANTS, row)
+    figure = Figure("variant", ("share_of_total_percent",), "share of just-in-time profit (%)")
+    write_table("real_one_store", ["variant"], IN_QUICK if QUICK else VARIANTS, row, figure)

@@ -11,6 +11,7 @@ Published: that HDPO is more robust than REINFORCE (abstract of arXiv 2306.11246
 import itertools
 
 from cells import QUICK, composed, origin, run_cell, seconds_of, write_table
+from figures import Figure
 
 from neuroinv.training.loop import DivergedError
 from neuroinv.training.records import run_path
@@ -58,4 +59,13 @@ def row(cell: tuple[int, str, float]) -> dict:
 
 if __name__ == "__main__":
     cells = itertools.product(LEAD_TIMES, ALGORITHMS, LEARNING_RATES)
-    write_table("reinforce", ["lead_time", "algorithm", "learning_rate"], cells, row)
+    figure = Figure(
+        "learning_rate",
+        ("gap_percent",),
+        "gap to the optimum (%)",
+        lines=("algorithm",),
+        panel="lead_time",
+        log_x=True,
+        log_y=True,
+    )
+    write_table("reinforce", ["lead_time", "algorithm", "learning_rate"], cells, row, figure)

@@ -43,6 +43,7 @@ from cells import (
     shared_batch,
     write_table,
 )
+from figures import Figure
 
 from neuroinv.build import build
 from neuroinv.experiment import test_costs
@@ -322,4 +323,16 @@ if __name__ == "__main__":
         [int(size) for size in option("sizes", sizes)],
     )
     keys = ["size", "scenarios", "policy", "rounds"]
-    write_table(f"sample_efficiency_{PROBLEM}", keys, itertools.product(*chosen), row)
+    if REAL_DATA:
+        score, published = "share_of_just_in_time_percent", "published_share_percent"
+        label = "share of just-in-time profit (%)"
+    else:
+        score, published, label = "tested", "published", "cost per store and period"
+    figure = Figure(
+        "size",
+        (score, published),
+        label,
+        lines=("policy",),
+        panel="scenarios",
+    )
+    write_table(f"sample_efficiency_{PROBLEM}", keys, itertools.product(*chosen), row, figure)

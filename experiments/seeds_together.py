@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 from cells import QUICK, origin, write_table
+from figures import Figure
 
 from neuroinv.build import build, dev_scenarios
 from neuroinv.composition import compose
@@ -67,7 +68,8 @@ def main() -> None:
             **origin(),
         }
 
-    write_table("seeds_together", ["how"], [None, 1, 2, SEEDS], row)
+    figure = Figure("how", ("time_against_single_runs",), "time against single runs")
+    write_table("seeds_together", ["how"], [None, 1, 2, SEEDS], row, figure)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ afford, 2,000 updates of 1,024 scenarios and one seed; the rows of both stand in
 import itertools
 
 from cells import QUICK, option, origin, run_cell, seconds_of, write_table
+from figures import Figure
 
 PUBLISHED_GAP_PERCENT = {
     1: (0.50, 0.48, 2.04, 2.32),
@@ -77,4 +78,11 @@ def row(cell: tuple[str, tuple[int, float]]) -> dict:
 
 if __name__ == "__main__":
     cells = itertools.product(option("recipe", ["ours"]), CELLS)
-    write_table("serial", ["recipe", "lead_time", "underage_cost"], cells, row)
+    figure = Figure(
+        "lead_time",
+        ("gap_percent", "published_gap_percent"),
+        "gap to the optimum (%)",
+        lines=("recipe",),
+        panel="underage_cost",
+    )
+    write_table("serial", ["recipe", "lead_time", "underage_cost"], cells, row, figure)

@@ -11,6 +11,7 @@ Published: HPO with and without the cross term at 48 states and two modes, 53.89
 from __future__ import annotations
 
 from cells import QUICK, option, origin, run_cell, seconds_of, write_table
+from figures import Figure
 
 PERIODS = 20
 PUBLISHED = {(48, 2): 53.89}
@@ -54,4 +55,11 @@ if __name__ == "__main__":
     dimensions = {int(count) for count in option("dimensions", (p for p, _ in CELLS))}
     modes = {int(count) for count in option("modes", (j for _, j in CELLS))}
     chosen = [cell for cell in CELLS if cell[0] in dimensions and cell[1] in modes]
-    write_table("switched_lqr", ("dimension", "modes"), chosen, row)
+    figure = Figure(
+        "dimension",
+        ("learned", "optimum", "round_robin", "single_mode"),
+        "total cost",
+        panel="modes",
+        log_y=True,
+    )
+    write_table("switched_lqr", ("dimension", "modes"), chosen, row, figure)

@@ -12,6 +12,7 @@ the kind.
 from pathlib import Path
 
 from cells import QUICK, origin, run_cell, seconds_of, shared_batch, write_table
+from figures import Figure
 
 from neuroinv.analysis.table import Table
 from neuroinv.composition import override
@@ -75,7 +76,13 @@ def main() -> None:
         (f"{FEW} stores, then {MANY}", tuned.table, tuned.path, True),
         (f"{MANY} stores", anew.table, anew.path, True),
     ]
-    write_table("transfer", ["trained_on", "scored_on_stores"], rows, row)
+    figure = Figure(
+        "scored_on_stores",
+        ("over_bound_percent",),
+        "cost above the bound (%)",
+        lines=("trained_on",),
+    )
+    write_table("transfer", ["trained_on", "scored_on_stores"], rows, row, figure)
 
 
 if __name__ == "__main__":

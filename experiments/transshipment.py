@@ -10,6 +10,7 @@ Published: the vanilla network of arXiv 2306.11246 (stores' correlation 0.5), wh
 import itertools
 
 from cells import QUICK, origin, run_cell, seconds_of, write_table
+from figures import Figure
 
 PUBLISHED_GAP_PERCENT = {
     (3, 2, 4.0): 0.00,
@@ -61,4 +62,11 @@ def row(cell: tuple[int, int, float]) -> dict:
 
 
 if __name__ == "__main__":
-    write_table("transshipment", ["stores", "lead_time", "underage_cost"], CELLS, row)
+    figure = Figure(
+        "lead_time",
+        ("learned_gap_percent", "water_filling_gap_percent", "published_gap_percent"),
+        "gap to the bound (%)",
+        lines=("stores",),
+        panel="underage_cost",
+    )
+    write_table("transshipment", ["stores", "lead_time", "underage_cost"], CELLS, row, figure)

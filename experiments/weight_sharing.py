@@ -10,6 +10,7 @@ one net shared by all stores.
 import itertools
 
 from cells import QUICK, origin, run_cell, seconds_of, shared_batch, write_table
+from figures import Figure
 
 from neuroinv.optima import lost_sales_optimum, poisson_pmf
 
@@ -70,4 +71,13 @@ def row(cell: tuple[int, int, str]) -> dict:
 if __name__ == "__main__":
     counts = SCENARIOS[:1] if QUICK else SCENARIOS
     cells = itertools.product(counts, COUNTS, ("gnn", "mlp"))
-    write_table("weight_sharing", ["scenarios", "stores", "policy"], cells, row)
+    figure = Figure(
+        "stores",
+        ("excess_percent",),
+        "cost above the optimum (%)",
+        lines=("policy",),
+        panel="scenarios",
+        log_x=True,
+        log_y=True,
+    )
+    write_table("weight_sharing", ["scenarios", "stores", "policy"], cells, row, figure)

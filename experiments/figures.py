@@ -1,0 +1,126 @@
+"""The figure beside a table: lines over one of its columns, drawn from the table alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib as mpl
+import polars as pl
+
+mpl.use("Agg")
+mpl.rcParams["svg.hashsalt"] = "neuroinv"  # the same table, the same file
+import matplotlib.pyplot as plt  # noqa: E402 (after the backend is chosen)
+
+MARKERS = "osD^vPX*"
+FEW_TICKS = 8
+
+
+class Figure(NamedTuple):
+    """What is drawn of a table."""
+
+    x: str
+    """Column of what is varied: numbers along the horizontal axis, names down the vertical one."""
+    y: tuple[str, ...]
+    """Columns that are compared; dashed where the name says that others published it."""
+    title: str
+    """What they are, with its unit."""
+    lines: tuple[str, ...] = ()
+    """Columns of whose values every combination is a line of its own."""
+    panel: str | None = None
+    """Column of whose values each has a panel of its own."""
+    band: tuple[str, str] | None = None
+    """Columns of the ends of an interval around the first of `y`."""
+    log_x: bool = False
+    log_y: bool = False
+
+
+def draw(table: pl.DataFrame, figure: Figure, file: Path) -> None:
+    """Write the figure of a table as an SVG."""
+    panels = [None] if figure.panel is None else table[figure.panel].unique().sort().to_list()
+    named = table[figure.x].dtype == pl.String
+    width = 2.6 + 3.4 * len(panels)
+    drawn, axes = plt.subplots(
+        1, len(panels), figsize=(width, 4.0), sharey=True, squeeze=False, layout="constrained"
+    )
+    entries: dict = {}
+    for of_panel, value in zip(axes[0], panels, strict=True):
+        rows = table if figure.panel is None else table.filter(pl.col(figure.panel) == value)
+        for chosen, column, name, style in _lines(rows, figure):
+            _line(of_panel, chosen, figure, column, name, style, named)
+        of_panel.grid(alpha=0.3)
+        of_panel.set_xlabel(figure.title if named else _words(figure.x))
+        if figure.panel is not None:
+            of_panel.set_title(f"{_words(figure.panel)} {value}", fontsize=9)
+        entries |= dict(zip(*reversed(of_panel.get_legend_handles_labels()), strict=True))
+    first = axes[0, 0]
+    if named:
+        first.invert_yaxis()
+    else:
+        first.set_ylabel(figure.title)
+        if figure.log_y:
+            first.set_yscale("log")
+        _ticks(axes[0], table[figure.x], figure.log_x)
+    if len(entries) > 1:
+        drawn.legend(entries.values(), entries, loc="outside right upper", fontsize=7)
+    drawn.savefig(file, metadata={"Date": None})
+    plt.close(drawn)
+
+
+def _lines(rows: pl.DataFrame, figure: Figure) -> Iterator[tuple[pl.DataFrame, str, str, dict]]:
+    """Rows, column, name and style of every line of a panel."""
+    telling = [column for column in figure.lines if rows[column].n_unique() > 1]
+    combinations = rows.select(telling).unique(maintain_order=True).rows() or [()]
+    for index, values in enumerate(combinations):
+        chosen, parts = rows, []
+        for column, value in zip(telling, values, strict=True):
+            chosen = chosen.filter(pl.col(column).eq_missing(value))
+            parts.append(f"{_words(column)} {value}")
+        for place, column in enumerate(figure.y):
+            of_column = [_words(column)] if len(figure.y) > 1 else []
+            style = {
+                "color": f"C{(index if telling else place) % 10}",
+                "linestyle": "--" if "published" in column else "-",
+                "marker": MARKERS[place % len(MARKERS)],
+            }
+            yield chosen.drop_nulls(column), column, ", ".join(of_column + parts), style
+
+
+def _line(
+    axes: plt.Axes,
+    rows: pl.DataFrame,
+    figure: Figure,
+    column: str,
+    name: str,
+    style: dict,
+    named: bool,
+) -> None:
+    if rows.is_empty():
+        return
+    rows = rows if named else rows.sort(figure.x)
+    along, values = rows[figure.x].to_list(), rows[column].to_list()
+    ends = rows.select(figure.band).to_numpy().T if figure.band and column == figure.y[0] else None
+    if named:
+        axes.plot(values, along, label=name, **style | {"linestyle": ""})
+        if ends is not None:
+            axes.hlines(along, *ends, color=style["color"])
+        return
+    axes.plot(along, values, label=name, markersize=4, linewidth=1.2, **style)
+    if ends is not None:
+        axes.fill_between(along, *ends, color=style["color"], alpha=0.2)
+
+
+def _ticks(axes: Iterable[plt.Axes], column: pl.Series, log: bool) -> None:
+    values = column.unique().sort().to_list()
+    for of_panel in axes:
+        if log:
+            of_panel.set_xscale("log")
+        if len(values) <= FEW_TICKS:
+            of_panel.set_xticks(values, [f"{value:g}" for value in values])
+            of_panel.minorticks_off()
+
+
+def _words(column: str) -> str:
+    """The name of a column as it is read."""
+    return column.replace("_", " ").replace(" percent", " (%)")
