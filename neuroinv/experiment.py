@@ -38,6 +38,7 @@ from neuroinv.training.tensorboard import check_tensorboard, tensorboard
 from neuroinv.types import HindsightPolicy, InputError, PerScenario, Policy
 
 MOST_LEVELS = 3  # of the seeds' fitted levels, shown in the table
+NORMAL_95 = 1.96  # standard errors to either side
 
 
 class Event(NamedTuple):
@@ -292,20 +293,9 @@ def _score(
     compared: list[Row],
 ) -> Table:
     """The final table: references and the run's policy, all on the same test paths."""
-    config, profit = experiment.config, experiment.profit
+    config, profit, policy = experiment.config, experiment.profit, experiment.policy
     sign = -1.0 if profit else 1.0
-    rows = []
-    for reference in known:
-        tested, error = None, None
-        if reference.policy is not None:
-            act = greedy(reference.policy, reference.variables)
-            hindsight = isinstance(reference.policy, HindsightPolicy)
-            tested, error = _simulated(sign, test_costs(experiment, act, hindsight))
-        rows.append(Row(reference.name, reference.detail, reference.exact, tested, error))
-    rows += compared
-    policy = experiment.policy
     if isinstance(policy, Policy):
-        of_each, errors = _test_costs_of_seeds(experiment, policy, variables)
         of_seeds = [
             jax.tree.map(lambda leaf, i=seed: leaf[i], variables)
             for seed in range(config.training.seeds)
@@ -315,45 +305,51 @@ def _score(
             filter(None, (fitted_level(experiment.instance, one) for one in of_seeds[:MOST_LEVELS]))
         )
         mean_exact = None if exact is None else float(np.mean(exact))
-        tested, error = bootstrap(sign * of_each), float(np.mean(errors))
-        rows.append(Row(config.policy.kind, detail, mean_exact, tested, error))
+        own = sign * _test_costs_of_seeds(experiment, policy, variables)
     else:
-        costs = test_costs(experiment, greedy(policy, variables), True)
-        rows.append(Row(config.policy.kind, "", None, *_simulated(sign, costs)))
+        mean_exact, detail = None, ""
+        act = greedy(policy, variables)
+        own = sign * np.asarray(test_costs(experiment, act, True), np.float64)[None]
+    rows = []
+    for reference in known:
+        tested, error, paired = None, None, None
+        if reference.policy is not None:
+            act = greedy(reference.policy, reference.variables)
+            hindsight = isinstance(reference.policy, HindsightPolicy)
+            costs = sign * np.asarray(test_costs(experiment, act, hindsight), np.float64)
+            tested, error = Interval(*3 * (float(np.mean(costs)),)), _standard_error(costs)
+            paired = _over_paths(np.mean(own, axis=0) - costs)
+        rows.append(Row(reference.name, reference.detail, reference.exact, tested, error, paired))
+    rows += compared
+    error = float(np.mean([_standard_error(of_seed) for of_seed in own]))
+    tested = bootstrap(np.mean(own, axis=1))
+    rows.append(Row(config.policy.kind, detail, mean_exact, tested, error))
     bound = next((reference.name for reference in known if reference.is_bound), None)
     return Table(config.problem.name, config.policy.kind, profit, bound, tuple(rows))
 
 
-def _simulated(sign: float, costs: PerScenario) -> tuple[Interval, float]:
-    """Mean over scenarios, in the sense of the objective, and its standard error."""
-    mean, error = _mean_and_error(costs)
-    value = sign * float(mean)
-    return Interval(value, value, value), float(error)
+def _standard_error(values: Float64[np.ndarray, " paths"]) -> float:
+    return float(np.std(values) / np.sqrt(len(values)))
 
 
-def _mean_and_error(costs: PerScenario) -> tuple[Array, Array]:
-    """Mean over scenarios, and its standard error."""
-    return jnp.mean(costs), jnp.std(costs) / jnp.sqrt(len(costs))
+def _over_paths(values: Float64[np.ndarray, " paths"]) -> Interval:
+    """The mean, with a 95 % interval by its standard error."""
+    mean, reach = float(np.mean(values)), NORMAL_95 * _standard_error(values)
+    return Interval(mean, mean - reach, mean + reach)
 
 
 def _test_costs_of_seeds(
     experiment: Experiment, policy: Policy, variables: PyTree
-) -> tuple[Float64[np.ndarray, " seeds"], Float64[np.ndarray, " seeds"]]:
-    """Mean cost of each seed, and its standard error over scenarios."""
+) -> Float64[np.ndarray, "seeds paths"]:
+    """Average cost per counted period of each seed on each test scenario."""
     chunk = experiment.config.training.seed_chunk
 
     # Parameters are an argument: as constants they would make another program of every problem.
-    def of_all(of_seeds: PyTree, params: PyTree) -> tuple[Array, Array]:
+    def of_all(of_seeds: PyTree, params: PyTree) -> PyTree:
         test = experiment._replace(test=experiment.test._replace(params=params))
-        return map_seeds(
-            lambda one: _mean_and_error(test_costs(test, greedy(policy, one), False)),
-            of_seeds,
-            chunk,
-        )
+        return map_seeds(lambda one: test_costs(test, greedy(policy, one), False), of_seeds, chunk)
 
-    of_seeds = jax.jit(of_all)(variables, experiment.test.params)
-    mean, error = (np.asarray(part, np.float64) for part in of_seeds)
-    return mean, error
+    return np.asarray(jax.jit(of_all)(variables, experiment.test.params), np.float64)
 
 
 def test_costs(experiment: Experiment, act: Act, hindsight: bool) -> PerScenario:

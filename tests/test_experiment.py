@@ -70,6 +70,19 @@ def test_the_table_says_how_far_its_paths_may_be_off(example):
     assert finished.table.rows[1].standard_error > 0
 
 
+def test_the_table_compares_path_by_path(example):
+    """On the same paths, the difference to a good policy is known far better than either cost."""
+    *known, learned = example[1].table.rows
+    assert learned.paired is None
+    simulated = [row for row in known if row.tested is not None]
+    assert simulated
+    for row in simulated:
+        np.testing.assert_allclose(
+            row.paired.estimate, learned.tested.estimate - row.tested.estimate, rtol=1e-6
+        )
+        assert row.paired.low < row.paired.estimate < row.paired.high
+
+
 def test_a_complete_run_is_not_run_again(tmp_path):
     config = small_config(tmp_path, QUICK, "policy=base_stock", net=False)
     first = train(config)

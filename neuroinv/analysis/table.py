@@ -25,6 +25,9 @@ class Row(NamedTuple):
     """Average on the test scenarios; over seeds, with an interval, where there are several."""
     standard_error: float | None = None
     """Of that average: what the luck of the test paths may be, mean over seeds."""
+    paired: Interval | None = None
+    """The run's policy less this one, path by path, with a 95 % interval over the test paths: what
+    is left when their luck cancels. None for the run's own, and for what was not simulated."""
 
     @property
     def value(self) -> float:
@@ -105,8 +108,10 @@ def read_table(path: Path) -> Table:
     if not file.exists():
         raise InputError(f"{path} has no table.json; train the run to its end first")
     stored = json.loads(file.read_text())
-    rows = [
-        Row(**row | {"tested": row["tested"] and Interval(*row["tested"])})
-        for row in stored.pop("rows")
-    ]
-    return Table(rows=tuple(rows), **stored)
+
+    def read(row: dict) -> Row:
+        intervals = {name: row.get(name) and Interval(*row[name]) for name in ("tested", "paired")}
+        return Row(**row | intervals)
+
+    rows = tuple(read(row) for row in stored.pop("rows"))
+    return Table(rows=rows, **stored)
