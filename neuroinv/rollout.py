@@ -181,7 +181,8 @@ def draw(problem: Problem, params: PyTree, key: PRNGKeyArray, periods: int) -> S
     return Scenarios(
         params,
         jax.vmap(problem.init)(params, state_keys),
-        jax.vmap(lambda one, noise_key: problem.exogenous(one, noise_key, periods))(
-            params, noise_keys
+        # In chunks: an integer demand is looked up in a table, and all lookups at once fill memory.
+        over_scenarios(
+            lambda one, noise_key: problem.exogenous(one, noise_key, periods), params, noise_keys
         ),
     )
