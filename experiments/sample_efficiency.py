@@ -218,6 +218,7 @@ ON_A_TABLE = [
     f"policy.observes=[{EVERYTHING}]",
 ]
 REAL_DATA = PROBLEM.startswith("real")
+SEVERAL_WAREHOUSES = PROBLEM.endswith("many_warehouses")
 LARGE = 20  # stores; from here on fewer dev and test scenarios tell as much
 
 
@@ -245,20 +246,26 @@ def overrides(size: int, scenarios: int, policy: str) -> list[str]:
     shared = policy == "gnn" and PROBLEM != "serial"
     most = shared_batch(stores_in(size)) if shared else 72 if REAL_DATA else 128
     steps = 500 if QUICK else 1000 if shared else 2000
+    learning_rate = 0.005
     of_policy = {
-        "gnn": f"policy.rounds={ROUNDS}",
-        "mlp": f"policy.hidden=[{STUDY.hidden},{STUDY.hidden}]",
+        "gnn": [f"policy.rounds={ROUNDS}"],
+        "mlp": [f"policy.hidden=[{STUDY.hidden},{STUDY.hidden}]"],
     }
+    if shared and SEVERAL_WAREHOUSES:
+        # Which of its suppliers a store orders from takes longer to learn, and a level for each of
+        # them that all count the same stock is a worse start than a quantity for each.
+        of_policy["gnn"] += ["policy.orders=quantity"]
+        most, steps, learning_rate = 16, 3 * steps, 0.005 if not REAL_DATA else 0.002
     return [
         *STUDY.of_size[size],
         f"policy={policy}",
-        of_policy[policy],
+        *of_policy[policy],
         *(ON_A_TABLE if REAL_DATA else []),
         *(f"training.{name}={split}" for name, split in splits(size, scenarios).items()),
         f"training.batch={min(scenarios, most)}",
         f"training.steps={steps}",
         f"training.patience={steps}",
-        "algorithm.learning_rate=0.005",
+        f"algorithm.learning_rate={learning_rate}",
     ]
 
 
