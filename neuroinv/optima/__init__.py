@@ -32,6 +32,7 @@ from neuroinv.optima.fixed_cost_lost_sales import (
     fixed_cost_lost_sales_optimum,
     reorder_order,
 )
+from neuroinv.optima.level_demand import LevelDemand, clipped_normal_levels
 from neuroinv.optima.lost_sales import (
     AverageCostOptimum,
     StockLevelPolicy,
@@ -54,12 +55,7 @@ from neuroinv.optima.newsvendor import (
     backlogged_optimum_discrete,
     backlogged_optimum_normal,
 )
-from neuroinv.optima.one_warehouse import (
-    LevelDemand,
-    WarehouseBound,
-    clipped_normal_levels,
-    warehouse_bound,
-)
+from neuroinv.optima.one_warehouse import WarehouseBound, warehouse_bound
 from neuroinv.optima.periodic_review import (
     PeriodicReviewPolicy,
     periodic_review_cost,
