@@ -26,7 +26,12 @@ PROBLEMS = (
 )
 HYBRID = ["policy=hybrid", "policy.choice=per_edge"]
 WAYS = {
-    "hpo": ["algorithm=hpo", "algorithm.last_decisions=10", *HYBRID],
+    "hpo": [
+        "algorithm=hpo",
+        "algorithm.first_decisions=20",
+        "algorithm.last_decisions=10",
+        *HYBRID,
+    ],
     "ppo": ["algorithm=ppo", "algorithm.learning_rate=0.001", *HYBRID],
     "relaxed": ["algorithm=relaxed", *HYBRID],
     "straight through": ["algorithm=relaxed", "algorithm.straight_through=true", *HYBRID],

@@ -26,7 +26,11 @@ def row(cell: tuple[int, int, str, str, float]) -> dict:
         [
             "experiment=joint_replenishment",
             f"algorithm={algorithm}",
-            *(["~algorithm.last_decisions"] if algorithm == "ppo" else []),
+            *(
+                ["~algorithm.first_decisions", "~algorithm.last_decisions"]
+                if algorithm == "ppo"
+                else []
+            ),
             f"algorithm.learning_rate={learning_rate}",
             f"problem.nodes.item.count={items}",
             f"problem.edges.order.joint_fixed_cost={64 * items}",

@@ -6,6 +6,7 @@ the scan is rematerialised in the backward pass, which takes an eighth of the me
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -32,6 +33,16 @@ class Choice(NamedTuple):
 
 Decide = Callable[[PyTree, PRNGKeyArray], Choice]
 """(observation, key) -> choice; `neuroinv.gradients` makes them of a policy and its variables."""
+
+
+class Given(NamedTuple):
+    """How decisions at the ends of a rollout are made, where they are not the ones in question."""
+
+    decide: Decide
+    first: int
+    """In so many first periods."""
+    last: int
+    """In so many last ones."""
 
 
 class Trajectory(NamedTuple):
@@ -133,12 +144,12 @@ def sample(
     scenarios: Scenarios,
     keys: PRNGKeyArray,
     burn_in: int = 0,
-    then: tuple[Decide, int] | None = None,
+    given: Given | None = None,
 ) -> Sampled:
     """Roll out drawn actions, with one key for each decision (`[scenarios, periods]`).
 
     Weights are those of `average_costs`: a period of the burn-in costs nothing, yet its decision
-    answers for what it does to the counted periods. `then` decides in so many last periods instead.
+    answers for what it does to the counted periods. What is `given` decides at either end instead.
     """
     periods = keys.shape[1]
     weights = jnp.asarray(average_weights(periods, burn_in))
@@ -157,14 +168,16 @@ def sample(
             return jax.checkpoint(period_step)
 
         timed = (weights, noise, keys)
-        if then is None:
+        if given is None:
             return jax.lax.scan(decided_by(decide), state, timed)[1]
-        decide_last, last = then
-        first = jax.tree.map(lambda leaf: leaf[: periods - last], timed)
-        rest = jax.tree.map(lambda leaf: leaf[periods - last :], timed)
-        state, before = jax.lax.scan(decided_by(decide), state, first)
-        after = jax.lax.scan(decided_by(decide_last), state, rest)[1]
-        return jax.tree.map(lambda *parts: jnp.concatenate(parts), before, after)
+        parts, ends = [], (0, given.first, periods - given.last, periods)
+        for (start, end), how in zip(
+            itertools.pairwise(ends), (given.decide, decide, given.decide), strict=True
+        ):
+            part = jax.tree.map(lambda leaf, start=start, end=end: leaf[start:end], timed)
+            state, sampled = jax.lax.scan(decided_by(how), state, part)
+            parts.append(sampled)
+        return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
 
     return over_scenarios(one_scenario, *scenarios, keys)
 

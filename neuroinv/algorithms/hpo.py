@@ -28,7 +28,7 @@ from neuroinv.gradients import (
     surrogate,
 )
 from neuroinv.keys import Branch, branch
-from neuroinv.rollout import Sampled, sample
+from neuroinv.rollout import Given, Sampled, sample
 from neuroinv.types import Algorithm, InputError, Policy, Problem, Scenarios, TrainState
 
 REFERENCE_WEIGHT = 5.0  # of the cost beside the score in the paper's public code
@@ -57,8 +57,8 @@ def hpo(
     The metric `train_cost` is that of drawn regimes; the greedy policy takes the likeliest.
 
     Raises InputError, as it is traced, for a policy whose decision is random in other ways than in
-    its regimes, for a batch of one scenario where the baseline compares scenarios, and for last
-    decisions that leave none to train.
+    its regimes, for a batch of one scenario where the baseline compares scenarios, and where first
+    and last decisions leave none to train.
     """
     optimizer = decaying_adam(config, steps)
     value = learned_value(config.value_hidden, config.value_learning_rate)
@@ -92,21 +92,22 @@ def hpo(
         scenarios, periods = jax.tree.leaves(batch.noise)[0].shape[:2]
         draws, _, shuffles = _keys(state.key, state.step)
         keys = jax.random.split(draws, (scenarios, periods))
-        trained_until = periods - config.last_decisions
-        if trained_until < 1:
+        trained = slice(config.first_decisions, periods - config.last_decisions)
+        if trained.stop <= trained.start:
             raise InputError(
+                f"algorithm.first_decisions is {config.first_decisions} and "
                 f"algorithm.last_decisions is {config.last_decisions}, which leaves none of "
-                f"{periods} periods to train; lower it"
+                f"{periods} periods to train; lower one"
             )
         entropy_weight = config.entropy * jnp.maximum(1 - state.step / steps, 0.0)
 
         def loss(variables: PyTree) -> tuple[Scalar, tuple[Sampled, Periods, Periods, Periods]]:
             decide = mixed(policy, variables, config.cross_term)
-            then = None
-            if config.last_decisions:
-                fixed = jax.lax.stop_gradient(variables)
-                then = mixed(policy, fixed, config.cross_term), config.last_decisions
-            sampled = sample(problem, decide, batch, keys, burn_in, then)
+            given = None
+            if config.first_decisions or config.last_decisions:
+                as_they_are = mixed(policy, jax.lax.stop_gradient(variables), config.cross_term)
+                given = Given(as_they_are, config.first_decisions, config.last_decisions)
+            sampled = sample(problem, decide, batch, keys, burn_in, given)
             to_go = cost_to_go(sampled.cost, config.discount)
             expected = baseline(aside.value, sampled, to_go)
             advantage = generalised_advantage(sampled.cost, expected, config.discount, trace)
@@ -119,7 +120,7 @@ def hpo(
             else:
                 costs = sampled._replace(cost=REFERENCE_WEIGHT * sampled.cost / spread)
                 objective = surrogate(costs, standardised(advantage) / periods)
-            certain = -entropy_weight * jnp.mean(sampled.entropy[:, :trained_until])
+            certain = -entropy_weight * jnp.mean(sampled.entropy[:, trained])
             return jnp.mean(objective) + certain, (sampled, advantage, expected, to_go)
 
         gradient, (sampled, advantage, expected, to_go) = jax.grad(loss, has_aux=True)(
@@ -142,7 +143,7 @@ def hpo(
                 decision = policy.apply(variables, observation)
                 return decision.log_prob(drawn), decision.entropy()
 
-            rows = rows_of(sampled, advantage, slice(0, trained_until))
+            rows = rows_of(sampled, advantage, trained)
             variables, further, about = proximal_updates(
                 score, optimizer, variables, further, rows, shuffles, again, entropy_weight
             )

@@ -123,9 +123,11 @@ class HPOConfig:
     """Adam's learning rate for the learned value."""
     value_updates: Count = 4
     """Updates of the learned value for each of the policy."""
+    first_decisions: Annotated[int, Field(ge=0)] = 0
+    """Decisions of so many first periods are lived with but not trained: in a burn-in, only the end
+    of what they bring about is counted, where an order's stock runs out."""
     last_decisions: Annotated[int, Field(ge=0)] = 0
-    """Decisions of so many last periods are lived with but not trained: what they bring about lies
-    beyond the horizon."""
+    """Likewise those of so many last periods: what they bring about lies beyond the horizon."""
 
 
 @dataclass(frozen=True, config=SCHEMA)

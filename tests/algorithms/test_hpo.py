@@ -124,22 +124,26 @@ def gradient_of_an_update(given: HPOConfig, burn_in: int) -> np.ndarray:
     return gradient * spread
 
 
-def slope(burn_in: int, last: int = 0) -> np.ndarray:
-    """Central differences of the exact expected cost in what decides before the last periods."""
+def slope(burn_in: int, first: int = 0, last: int = 0) -> np.ndarray:
+    """Central differences of the exact expected cost in what decides between the ends."""
     weights = average_weights(PERIODS, burn_in).astype(float)
+    inner = PERIODS - first - last
 
     def cost(at):
-        return expected_cost([at] * (PERIODS - last) + [POINT] * last, weights)[0]
+        return expected_cost([POINT] * first + [at] * inner + [POINT] * last, weights)[0]
 
     return central_differences(cost, POINT, 1e-5)
 
 
-@pytest.mark.parametrize(("burn_in", "last"), [(0, 0), (1, 0), (0, 1), (1, 2)])
-def test_an_update_takes_the_slope_of_expected_cost(burn_in, last):
-    """Decisions of the last periods answer for nothing, yet the state they are taken in does."""
-    exact = slope(burn_in, last)
+@pytest.mark.parametrize(
+    ("burn_in", "first", "last"), [(0, 0, 0), (1, 0, 0), (0, 0, 1), (1, 0, 2), (1, 1, 0), (0, 1, 1)]
+)
+def test_an_update_takes_the_slope_of_expected_cost(burn_in, first, last):
+    """Decisions at either end answer for nothing, yet the states they are taken in do."""
+    exact = slope(burn_in, first, last)
     assert np.all(np.abs(exact) > 0.01)
-    gradient = gradient_of_an_update(config(last_decisions=last), burn_in)
+    given = config(first_decisions=first, last_decisions=last)
+    gradient = gradient_of_an_update(given, burn_in)
     np.testing.assert_allclose(gradient, exact, rtol=1e-5, atol=1e-6)
 
 
@@ -163,7 +167,13 @@ def toy(given: HPOConfig) -> tuple[Algorithm, Scenarios]:
     "given",
     [
         {"baseline": "learned_value", "discount": 0.9, "entropy": 0.1},
-        {"baseline": "learned_value", "epochs": 3, "minibatches": 3, "last_decisions": 1},
+        {
+            "baseline": "learned_value",
+            "epochs": 3,
+            "minibatches": 3,
+            "first_decisions": 1,
+            "last_decisions": 1,
+        },
         {"baseline": "batch_mean", "scales": "reference", "cross_term": False},
     ],
 )
@@ -283,9 +293,11 @@ def test_an_untrained_net_may_start_from_economic_orders(tmp_path):
     assert greedy_cost(built)(untrained) < 1.05 * optimum.exact
 
 
-def test_last_decisions_leave_some_to_train():
+def test_first_and_last_decisions_leave_some_to_train():
     algorithm, batch = toy(config(last_decisions=PERIODS))
-    with pytest.raises(InputError, match=r"last_decisions is 3, which leaves none of 3 periods"):
+    with pytest.raises(
+        InputError, match=r"last_decisions is 3, which leaves none of 3 periods to train"
+    ):
         jax.eval_shape(lambda key: algorithm.update(algorithm.init(key), batch), jax.random.key(0))
 
 
