@@ -1,6 +1,7 @@
 """Costs that jump with the size of an order: what each way of learning makes of them.
 
     python experiments/discontinuities.py
+    python experiments/discontinuities.py --problems=fixed_cost_store --ways=hpo --seeds=8
 
 One item each: a fixed cost, fixed costs in steps with a largest order, a least order, discounts for
 large orders, and lead times that depend on the size. `hpo` chooses a size and an order within it;
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 
-from cells import QUICK, origin, run_cell, seconds_of, write_table
+from cells import QUICK, option, origin, run_cell, seconds_of, write_table
 from figures import Figure
 
 PROBLEMS = (
@@ -39,6 +40,7 @@ WAYS = {
     "continuous only": ["algorithm=hdpo", "policy=mlp"],
 }
 STEPS = 300 if QUICK else 1500
+SEEDS = int(option("seeds", [1 if QUICK else 3])[0])
 
 
 def row(cell: tuple[str, str]) -> dict:
@@ -54,7 +56,7 @@ def row(cell: tuple[str, str]) -> dict:
             "training.batch=64",
             f"training.steps={STEPS}",
             f"training.patience={STEPS}",
-            f"training.seeds={1 if QUICK else 3}",
+            f"training.seeds={SEEDS}",
             "training.seed_chunk=1",
         ]
     )
@@ -67,6 +69,7 @@ def row(cell: tuple[str, str]) -> dict:
         "cost": learned.tested.estimate,
         "low": learned.tested.low,
         "high": learned.tested.high,
+        "seeds": SEEDS,
         "optimum": optimum,
         "gap_percent": None if optimum is None else 100 * (learned.tested.estimate / optimum - 1),
         "train_seconds": seconds_of(finished.path),
@@ -75,8 +78,7 @@ def row(cell: tuple[str, str]) -> dict:
 
 
 if __name__ == "__main__":
-    problems = PROBLEMS[:2] if QUICK else PROBLEMS
+    problems = option("problems", PROBLEMS[:2] if QUICK else PROBLEMS)
+    cells = itertools.product(problems, option("ways", WAYS))
     figure = Figure("problem", ("cost",), "cost per period", lines=("way",), log_y=True)
-    write_table(
-        "discontinuities", ("problem", "way"), itertools.product(problems, WAYS), row, figure
-    )
+    write_table("discontinuities", ("problem", "way"), cells, row, figure)
