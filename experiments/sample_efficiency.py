@@ -49,6 +49,7 @@ from neuroinv.build import build
 from neuroinv.experiment import test_costs
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.rollout import greedy
+from neuroinv.training.records import read_facts
 
 Pair = tuple[float | None, float | None]
 
@@ -307,6 +308,7 @@ def row(cell: tuple[int, str, int]) -> dict:
         "scenarios": scenarios,
         "policy": policy,
         "rounds": ROUNDS if policy == "gnn" else None,
+        "updates": (read_facts(finished.path) or {})["updates"],
         "tested": tested,
         "standard_error": learned.standard_error and learned.standard_error / stores,
         "published": published,
