@@ -8,7 +8,9 @@ large orders, and lead times that depend on the size. `hpo` chooses a size and a
 `relaxed` weighs the sizes (Gumbel-softmax), `straight through` likewise with the chosen size in the
 simulator; `smoothed` makes no choice and meets smooth weights of the sizes; `continuous only`
 differentiates through the jumps as if there were none (hdpo, mlp); `ppo` learns from costs alone.
-Costs are of whole orders on the same paths; the optimum is exact where theory has one.
+Costs are of whole orders on the same paths; the optimum is exact where theory has one. `hpo` leaves
+decisions untrained whose costs are counted in part, at either end of a rollout; the others have no
+such option.
 """
 
 from __future__ import annotations
@@ -80,5 +82,5 @@ def row(cell: tuple[str, str]) -> dict:
 if __name__ == "__main__":
     problems = option("problems", PROBLEMS[:2] if QUICK else PROBLEMS)
     cells = itertools.product(problems, option("ways", WAYS))
-    figure = Figure("problem", ("cost",), "cost per period", lines=("way",), log_y=True)
+    figure = Figure("problem", ("cost",), "cost per period", lines=("way",), log_values=True)
     write_table("discontinuities", ("problem", "way"), cells, row, figure)

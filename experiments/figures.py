@@ -33,7 +33,7 @@ class Figure(NamedTuple):
     band: tuple[str, str] | None = None
     """Columns of the ends of an interval around the first of `y`."""
     log_x: bool = False
-    log_y: bool = False
+    log_values: bool = False
 
 
 def draw(table: pl.DataFrame, figure: Figure, file: Path) -> None:
@@ -46,21 +46,22 @@ def draw(table: pl.DataFrame, figure: Figure, file: Path) -> None:
     )
     entries: dict = {}
     for of_panel, value in zip(axes[0], panels, strict=True):
-        rows = table if figure.panel is None else table.filter(pl.col(figure.panel) == value)
-        for chosen, column, name, style in _lines(rows, figure):
+        for rows, column, name, style in _lines(table, figure):
+            chosen = rows if value is None else rows.filter(pl.col(figure.panel) == value)
             _line(of_panel, chosen, figure, column, name, style, named)
         of_panel.grid(alpha=0.3)
         of_panel.set_xlabel(figure.title if named else _words(figure.x))
         if figure.panel is not None:
             of_panel.set_title(f"{_words(figure.panel)} {value}", fontsize=9)
         entries |= dict(zip(*reversed(of_panel.get_legend_handles_labels()), strict=True))
+    if figure.log_values:
+        for of_panel in axes[0]:
+            (of_panel.set_xscale if named else of_panel.set_yscale)("log")
     first = axes[0, 0]
     if named:
         first.invert_yaxis()
     else:
         first.set_ylabel(figure.title)
-        if figure.log_y:
-            first.set_yscale("log")
         _ticks(axes[0], table[figure.x], figure.log_x)
     if len(entries) > 1:
         drawn.legend(entries.values(), entries, loc="outside right upper", fontsize=7)
@@ -68,15 +69,15 @@ def draw(table: pl.DataFrame, figure: Figure, file: Path) -> None:
     plt.close(drawn)
 
 
-def _lines(rows: pl.DataFrame, figure: Figure) -> Iterator[tuple[pl.DataFrame, str, str, dict]]:
-    """Rows, column, name and style of every line of a panel."""
-    telling = [column for column in figure.lines if rows[column].n_unique() > 1]
-    combinations = rows.select(telling).unique(maintain_order=True).rows() or [()]
+def _lines(table: pl.DataFrame, figure: Figure) -> Iterator[tuple[pl.DataFrame, str, str, dict]]:
+    """Rows, column, name and style of every line, the same in all panels."""
+    telling = [column for column in figure.lines if table[column].n_unique() > 1]
+    combinations = table.select(telling).unique(maintain_order=True).rows() or [()]
     for index, values in enumerate(combinations):
-        chosen, parts = rows, []
+        rows, parts = table, []
         for column, value in zip(telling, values, strict=True):
-            chosen = chosen.filter(pl.col(column).eq_missing(value))
-            parts.append(f"{_words(column)} {value}")
+            rows = rows.filter(pl.col(column).eq_missing(value))
+            parts += [f"{_words(column)} {value}"] if value is not None else []
         for place, column in enumerate(figure.y):
             of_column = [_words(column)] if len(figure.y) > 1 else []
             style = {
@@ -84,7 +85,7 @@ def _lines(rows: pl.DataFrame, figure: Figure) -> Iterator[tuple[pl.DataFrame, s
                 "linestyle": "--" if "published" in column else "-",
                 "marker": MARKERS[place % len(MARKERS)],
             }
-            yield chosen.drop_nulls(column), column, ", ".join(of_column + parts), style
+            yield rows.drop_nulls(column), column, ", ".join(of_column + parts), style
 
 
 def _line(

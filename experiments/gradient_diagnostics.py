@@ -57,6 +57,9 @@ def snapshots(items: int) -> list[dict[str, Any]]:
             "experiment=joint_replenishment",
             f"problem.nodes.item.count={items}",
             f"problem.edges.order.joint_fixed_cost={64 * items}",
+            f"training.train.scenarios={SCENARIOS}",
+            "algorithm.first_decisions=0",
+            "algorithm.last_decisions=0",
             f"policy.choice={'joint' if items > 1 else 'per_edge'}",
             "policy.start=none",
         ]

@@ -30,7 +30,12 @@ PUBLISHED = {
     (60, 64): 40.70,
     (60, 16): 50.28,
 }
-CLASSICAL = {"best (R, S)": "review", "best (Q, S)": "quantity", "best can-order": "can_order"}
+CLASSICAL = {
+    "optimum": "optimum",  # of one item
+    "best (R, S)": "review",
+    "best (Q, S)": "quantity",
+    "best can-order": "can_order",
+}
 
 
 def overrides(items: int, batch: int, policy: str, scenarios: int) -> list[str]:
@@ -59,8 +64,8 @@ def row(cell: tuple[int, int, str, int]) -> dict:
     finished = run_cell(overrides(*cell))
     *known, learned = finished.table.rows
     assert learned.tested is not None
-    tested = {row: row.tested.estimate for row in known if row.tested is not None}
-    best = min(tested, key=lambda row: tested[row])
+    tested = {one: one.tested.estimate for one in known if one.tested is not None}
+    best = min(tested, key=lambda one: tested[one])
     assert best.paired is not None
     return {
         "items": items,
@@ -68,7 +73,8 @@ def row(cell: tuple[int, int, str, int]) -> dict:
         "policy": policy,
         "scenarios": scenarios,
         "learned": learned.tested.estimate / items,
-        **{CLASSICAL[row.name]: cost / items for row, cost in tested.items()},
+        **dict.fromkeys(CLASSICAL.values()),
+        **{CLASSICAL[one.name]: cost / items for one, cost in tested.items()},
         "best_classical": CLASSICAL[best.name],
         **{
             f"percent_over_best_classical{part}": 100 * difference / tested[best]

@@ -75,6 +75,6 @@ if __name__ == "__main__":
         panel="items",
         band=("low", "high"),
         log_x=True,
-        log_y=True,
+        log_values=True,
     )
     write_table("ppo", keys, cells, row, figure)

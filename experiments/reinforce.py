@@ -66,6 +66,6 @@ if __name__ == "__main__":
         lines=("algorithm",),
         panel="lead_time",
         log_x=True,
-        log_y=True,
+        log_values=True,
     )
     write_table("reinforce", ["lead_time", "algorithm", "learning_rate"], cells, row, figure)

@@ -60,6 +60,6 @@ if __name__ == "__main__":
         ("learned", "optimum", "round_robin", "single_mode"),
         "total cost",
         panel="modes",
-        log_y=True,
+        log_values=True,
     )
     write_table("switched_lqr", ("dimension", "modes"), chosen, row, figure)

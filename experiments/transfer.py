@@ -9,6 +9,7 @@ period; `excess` is over the network trained on many stores from the start. Publ
 the kind.
 """
 
+import functools
 from pathlib import Path
 
 from cells import QUICK, origin, run_cell, seconds_of, shared_batch, write_table
@@ -21,6 +22,12 @@ from neuroinv.training.records import read_facts
 
 FEW, MANY = (3, 10) if QUICK else (10, 50)
 STEPS = 500 if QUICK else 1000
+WAYS = (
+    f"{FEW} stores",
+    f"0 to {FEW} stores, padded",
+    f"{FEW} stores, then {MANY}",
+    f"{MANY} stores",
+)
 
 
 def cell(stores: int, *more: str) -> list[str]:
@@ -41,8 +48,9 @@ def cell(stores: int, *more: str) -> list[str]:
     ]
 
 
-def main() -> None:
-    """Train, carry over, and write the table."""
+@functools.cache
+def rows() -> dict[str, tuple[Table, Path, bool]]:
+    """Of every way to train: its table on many stores, its run, and whether that saw many."""
     few = run_cell(cell(FEW))
     padded = run_cell(cell(FEW, "+problem.nodes.store.present={low: 0, high: 1, vary: both}"))
     fine_tune = [f"training.start_from={few.path}", f"training.steps={STEPS // 10}"]
@@ -53,37 +61,37 @@ def main() -> None:
         given = [f"problem.nodes.store.count={MANY}", "problem.nodes.store.present=1"]
         return evaluate(path, lambda run: override(run, given))
 
-    def cost(table: Table) -> float:
-        tested = table.rows[-1].tested
-        assert tested is not None
-        return tested.estimate / MANY
-
-    def row(of: tuple[str, Table, Path, bool]) -> dict:
-        name, table, run, on_many = of
-        return {
-            "trained_on": name,
-            "scored_on_stores": MANY,
-            "tested": cost(table),
-            "excess_percent": 100 * (cost(table) / cost(anew.table) - 1),
-            "updates_on_many": (read_facts(run) or {})["updates"] if on_many else 0,
-            "train_seconds_on_many": seconds_of(run) if on_many else 0.0,
-            **origin(run),
-        }
-
-    rows = [
-        (f"{FEW} stores", scored_on_many(few.path), few.path, False),
-        (f"0 to {FEW} stores, padded", scored_on_many(padded.path), padded.path, False),
-        (f"{FEW} stores, then {MANY}", tuned.table, tuned.path, True),
-        (f"{MANY} stores", anew.table, anew.path, True),
+    found = [
+        (scored_on_many(few.path), few.path, False),
+        (scored_on_many(padded.path), padded.path, False),
+        (tuned.table, tuned.path, True),
+        (anew.table, anew.path, True),
     ]
-    figure = Figure(
-        "scored_on_stores",
-        ("over_bound_percent",),
-        "cost above the bound (%)",
-        lines=("trained_on",),
-    )
-    write_table("transfer", ["trained_on", "scored_on_stores"], rows, row, figure)
+    return dict(zip(WAYS, found, strict=True))
+
+
+def cost(table: Table) -> float:
+    """Per store and period, on the test paths of many stores."""
+    tested = table.rows[-1].tested
+    assert tested is not None
+    return tested.estimate / MANY
+
+
+def row(name: str) -> dict:
+    """One way to train."""
+    table, run, on_many = rows()[name]
+    anew, _, _ = rows()[WAYS[-1]]
+    return {
+        "trained_on": name,
+        "scored_on_stores": MANY,
+        "tested": cost(table),
+        "excess_percent": 100 * (cost(table) / cost(anew) - 1),
+        "updates_on_many": (read_facts(run) or {})["updates"] if on_many else 0,
+        "train_seconds_on_many": seconds_of(run) if on_many else 0.0,
+        **origin(run),
+    }
 
 
 if __name__ == "__main__":
-    main()
+    figure = Figure("trained_on", ("excess_percent",), "cost above training on all stores (%)")
+    write_table("transfer", ["trained_on", "scored_on_stores"], WAYS, row, figure)

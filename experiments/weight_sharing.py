@@ -78,6 +78,6 @@ if __name__ == "__main__":
         lines=("policy",),
         panel="scenarios",
         log_x=True,
-        log_y=True,
+        log_values=True,
     )
     write_table("weight_sharing", ["scenarios", "stores", "policy"], cells, row, figure)

@@ -317,7 +317,8 @@ def _score(
             act = greedy(reference.policy, reference.variables)
             hindsight = isinstance(reference.policy, HindsightPolicy)
             costs = sign * np.asarray(test_costs(experiment, act, hindsight), np.float64)
-            tested, error = Interval(*3 * (float(np.mean(costs)),)), _standard_error(costs)
+            value = float(np.mean(costs))
+            tested, error = Interval(value, value, value), _standard_error(costs)
             paired = _over_paths(np.mean(own, axis=0) - costs)
         rows.append(Row(reference.name, reference.detail, reference.exact, tested, error, paired))
     rows += compared

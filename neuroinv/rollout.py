@@ -149,7 +149,8 @@ def sample(
     """Roll out drawn actions, with one key for each decision (`[scenarios, periods]`).
 
     Weights are those of `average_costs`: a period of the burn-in costs nothing, yet its decision
-    answers for what it does to the counted periods. What is `given` decides at either end instead.
+    answers for what it does to the counted periods. What is
+    `given` decides in its first and last periods, together at most all.
     """
     periods = keys.shape[1]
     weights = jnp.asarray(average_weights(periods, burn_in))
@@ -174,6 +175,8 @@ def sample(
         for (start, end), how in zip(
             itertools.pairwise(ends), (given.decide, decide, given.decide), strict=True
         ):
+            if start == end:
+                continue
             part = jax.tree.map(lambda leaf, start=start, end=end: leaf[start:end], timed)
             state, sampled = jax.lax.scan(decided_by(how), state, part)
             parts.append(sampled)

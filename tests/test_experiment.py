@@ -81,6 +81,9 @@ def test_the_table_compares_path_by_path(example):
             row.paired.estimate, learned.tested.estimate - row.tested.estimate, rtol=1e-6
         )
         assert row.paired.low < row.paired.estimate < row.paired.high
+    # Two standard errors to either side, were the paths not the same.
+    best = min(simulated, key=lambda row: row.tested.estimate)
+    assert best.paired.high - best.paired.low < 2 * 1.96 * learned.standard_error
 
 
 def test_a_complete_run_is_not_run_again(tmp_path):

@@ -1,6 +1,7 @@
 """Every file of `experiments/` asks for cells that compose and fit together."""
 
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -35,6 +36,7 @@ BY_CELLS = {
 WITHOUT_CELLS = {
     "cells",
     "dual_sourcing",
+    "figures",
     "forecaster",
     "gradient_diagnostics",
     "lost_sales_heuristics",
@@ -77,11 +79,13 @@ def test_a_row_takes_the_place_of_the_one_with_the_same_keys(tmp_path, monkeypat
     monkeypatch.setattr(sys, "argv", ["table.py"])
     monkeypatch.delitem(sys.modules, "cells", raising=False)
     import cells
+    import figures
 
     monkeypatch.setattr(cells, "RESULTS", tmp_path)
 
     def write(*rows):
-        cells.write_table("table", ["size", "rounds"], rows, lambda row: row)
+        figure = figures.Figure("size", ("gap",), "gap", lines=("rounds",))
+        cells.write_table("table", ["size", "rounds"], rows, lambda row: row, figure)
 
     write({"size": 2, "rounds": None, "gap": None, "old": True, "commit": "1234567"})
     write(
@@ -97,6 +101,31 @@ def test_a_row_takes_the_place_of_the_one_with_the_same_keys(tmp_path, monkeypat
     ]
     assert "0.1250" in capsys.readouterr().out
     assert (tmp_path / "table.json").exists()
+    assert (tmp_path / "table.svg").exists()
+    monkeypatch.delitem(sys.modules, "cells")
+
+
+STORED = sorted(path.stem for path in (FOLDER.parent / "results").glob("*.csv"))
+
+
+@pytest.mark.parametrize("table", STORED)
+def test_the_figure_of_a_stored_table_is_drawn_without_a_run(tmp_path, monkeypatch, table):
+    """So every column that a figure names is one of the table."""
+    name = table
+    arguments = ["--draw"]
+    if table.startswith("sample_efficiency"):
+        name = "sample_efficiency"
+        arguments.append(table.removeprefix("sample_efficiency_"))
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    monkeypatch.delitem(sys.modules, "cells", raising=False)
+    import cells
+
+    monkeypatch.setattr(cells, "RESULTS", tmp_path)
+    shutil.copy(FOLDER.parent / "results" / f"{table}.csv", tmp_path)
+    runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+    assert (tmp_path / f"{table}.svg").stat().st_size > 5_000
+    assert not (tmp_path / "runs").exists()
     monkeypatch.delitem(sys.modules, "cells")
 
 

@@ -1,4 +1,4 @@
-"""What all algorithms do alike: step with Adam along a cosine, and act greedily."""
+"""What algorithms do alike: step with Adam along a cosine, and act greedily."""
 
 from __future__ import annotations
 

@@ -52,9 +52,11 @@ def hpo(
     burn_in: int,
 ) -> Algorithm:
     """The algorithm. Costs of the first `burn_in` periods of a rollout are not in the loss, but a
-    decision taken in them answers for the counted costs that follow.
+    decision taken in them answers for the counted costs that follow, where `first_decisions` does
+    not leave it untrained.
 
     The metric `train_cost` is that of drawn regimes; the greedy policy takes the likeliest.
+    `baseline_explains` is the share of the variance of costs to go that the baseline takes away.
 
     Raises InputError, as it is traced, for a policy whose decision is random in other ways than in
     its regimes, for a batch of one scenario where the baseline compares scenarios, and where first

@@ -55,18 +55,15 @@ def learned_value(hidden: tuple[int, ...], learning_rate: float) -> Value:
     def update(learned: PyTree, to_go: Periods, seen: Seen, times: int) -> PyTree:
         mean, std = moments_of_others(to_go)
         scenarios = len(seen)
-        share = max(scenarios // times, 1)
+        share = -(-scenarios // times)
 
         def once(index: Array, so_far: PyTree) -> PyTree:
-            first = (index * share) % (scenarios - share + 1)
-            part = jax.tree.map(
-                lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, share),
-                (to_go - mean, std, seen),
-            )
+            # Not a stretch: a batch lies in the order of the data.
+            part = (index + times * jnp.arange(share)) % scenarios
 
             def loss(variables: PyTree) -> Scalar:
-                beyond_mean, std, seen = part
-                return jnp.mean((beyond_mean - std * outputs(variables, seen)) ** 2)
+                expected = std[part] * outputs(variables, seen[part])
+                return jnp.mean((to_go[part] - mean[part] - expected) ** 2)
 
             variables, state = so_far
             change, state = optimizer.update(jax.grad(loss)(variables), state)
@@ -79,7 +76,7 @@ def learned_value(hidden: tuple[int, ...], learning_rate: float) -> Value:
 
 def seen_by_value(observation: PyTree) -> Seen:
     """The features of every decision of a batch, whose observations lead with scenarios and
-    periods. Read once: the logarithms of a large network cost more than the value that reads them.
+    periods. Apart from the updates: the logarithms of a large network cost as much as one of them.
     """
     periods = jax.tree.leaves(observation)[0].shape[1]
     remaining = 1 - jnp.arange(periods) / periods

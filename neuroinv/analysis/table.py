@@ -27,7 +27,8 @@ class Row(NamedTuple):
     """Of that average: what the luck of the test paths may be, mean over seeds."""
     paired: Interval | None = None
     """The run's policy less this one, path by path, with a 95 % interval over the test paths: what
-    is left when their luck cancels. None for the run's own, and for what was not simulated."""
+    is left when their luck cancels. None for the run's own, for policies trained for comparison,
+    and for what was not simulated."""
 
     @property
     def value(self) -> float:

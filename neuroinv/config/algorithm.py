@@ -122,7 +122,7 @@ class HPOConfig:
     value_learning_rate: Annotated[float, Field(gt=0)] = 0.003
     """Adam's learning rate for the learned value."""
     value_updates: Count = 4
-    """Updates of the learned value for each of the policy."""
+    """Updates of the learned value for each of the policy, each on its share of the batch."""
     first_decisions: Annotated[int, Field(ge=0)] = 0
     """Decisions of so many first periods are lived with but not trained: in a burn-in, only the end
     of what they bring about is counted, where an order's stock runs out."""
@@ -165,7 +165,7 @@ class PPOConfig:
     value_learning_rate: Annotated[float, Field(gt=0)] = 0.003
     """Adam's learning rate for the learned value."""
     value_updates: Count = 4
-    """Updates of the learned value for each batch."""
+    """Updates of the learned value for each batch, each on its share of the scenarios."""
 
 
 @dataclass(frozen=True, config=SCHEMA)

@@ -1,4 +1,4 @@
-"""Demand at levels that stores share, and its coarsest likeness on a lattice.
+"""Demand at levels that stores share, and its finest likeness on a lattice that the work allows.
 
 Both serve `neuroinv.optima.one_warehouse`, whose step 2 says why a lattice makes a lower bound.
 """
@@ -94,7 +94,12 @@ def clipped_normal_levels(
 def finest_lattice(
     demand: LevelDemand, store: int, lead_time: int, histories: int, work: float
 ) -> Lattice:
-    """The finest lattice for a store that the work allows, or the first finer one that exists."""
+    """The finest lattice for a store that the work allows, or the first finer one that exists.
+
+    `work` is the additions of one sweep over the store's states, of which there are as many as
+    `histories` of past levels, orders on their way and stock allow. Raises ValueError where even
+    the largest work affords no lattice.
+    """
     points, probabilities = demand.points[:, store], demand.probabilities[:, store]
     means = np.sum(probabilities * points, axis=1)
     order = np.argsort(points, axis=None)

@@ -31,7 +31,7 @@ def test_levels_of_normal_demand_have_its_conditional_moments():
     st.integers(9, 12),
 )
 @settings(max_examples=50, deadline=None)
-def testcontraction_is_less_variable_and_keeps_what_is_whole(cells, steps):
+def test_contraction_is_less_variable_and_keeps_what_is_whole(cells, steps):
     points, weights = np.asarray(cells).T
     weights = weights / weights.sum()
     whole = np.arange(steps + 1.0)
