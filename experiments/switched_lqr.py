@@ -27,8 +27,8 @@ def row(cell: tuple[int, int]) -> dict:
             "experiment=switched_lqr",
             f"problem.dimension={dimension}",
             f"problem.modes={modes}",
-            f"training.steps={1000 if QUICK else 4000}",
-            "training.patience=4000",
+            f"training.steps={1000 if QUICK else 16000}",
+            "training.patience=16000",
         ]
     )
     *known, learned = finished.table.rows
