@@ -143,9 +143,13 @@ def test_a_graph_network_runs_where_orders_have_regimes(tmp_path):
     )
 
 
+# Leaves 26 decisions untrained.
+LONGER = {"joint_replenishment": ["training.train.periods=30"]}
+
+
 @pytest.mark.parametrize("experiment", choices("experiment"))
 def test_every_experiment_runs(tmp_path, experiment):
-    runs_two_updates(tmp_path, f"experiment={experiment}")
+    runs_two_updates(tmp_path, f"experiment={experiment}", *LONGER.get(experiment, []))
 
 
 def test_softmax_allocation_runs(tmp_path):
