@@ -91,6 +91,10 @@ def write_table(
         table = _merged(path.with_suffix(".csv"), keys, row_of(cell))
         write_atomically(path.with_suffix(".csv"), table.write_csv(float_precision=5))
         write_atomically(path.with_suffix(".json"), json.dumps(_writer(), indent=2) + "\n")
+    if not path.with_suffix(".csv").exists():
+        sys.exit(
+            f"there is no {path.with_suffix('.csv')} to draw; leave --draw out and run it first"
+        )
     table = _read(path.with_suffix(".csv"))
     draw(table, figure, path.with_suffix(".svg"))
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, float_precision=4):

@@ -129,6 +129,18 @@ def test_the_figure_of_a_stored_table_is_drawn_without_a_run(tmp_path, monkeypat
     monkeypatch.delitem(sys.modules, "cells")
 
 
+def test_a_table_that_was_never_made_is_not_drawn(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", ["ppo", "--draw"])
+    monkeypatch.delitem(sys.modules, "cells", raising=False)
+    import cells
+
+    monkeypatch.setattr(cells, "RESULTS", tmp_path)
+    with pytest.raises(SystemExit, match=r"no .*ppo\.csv to draw; leave --draw out"):
+        runpy.run_path(str(FOLDER / "ppo.py"), run_name="__main__")
+    monkeypatch.delitem(sys.modules, "cells")
+
+
 def test_every_table_is_tried():
     files = {path.stem for path in FOLDER.glob("*.py")}
     assert files == {name.split()[0] for name in BY_CELLS} | WITHOUT_CELLS
