@@ -1,7 +1,7 @@
 """PPO with hybrid heads over learning rates and batches, beside mixed gradients.
 
     python experiments/ppo.py
-    python experiments/ppo.py --items=60
+    python experiments/ppo.py --items=60 --batches=64 --algorithms=ppo --learning-rates=1e-4,1e-3
 
 Joint replenishment, costs per item and period; the same networks, scenarios and number of rollouts
 for every row, started at random (`policy.start=none`, as in arXiv 2605.14297) or from economic
@@ -16,6 +16,7 @@ import itertools
 from cells import QUICK, option, origin, run_cell, seconds_of, write_table
 from figures import Figure
 
+SEEDS = 1 if QUICK else 3
 LEARNING_RATES = (3e-4, 1e-3) if QUICK else (1e-4, 3e-4, 1e-3, 3e-3)
 
 
@@ -38,7 +39,7 @@ def row(cell: tuple[int, int, str, str, float]) -> dict:
             f"training.batch={batch}",
             f"training.steps={200 if QUICK else 1600}",
             "training.patience=1600",
-            f"training.seeds={1 if QUICK else 3}",
+            f"training.seeds={SEEDS}",
             "training.seed_chunk=1",
         ]
     )
@@ -53,6 +54,7 @@ def row(cell: tuple[int, int, str, str, float]) -> dict:
         "cost": tested.estimate / items,
         "low": tested.low / items,
         "high": tested.high / items,
+        "seeds": SEEDS,
         "train_seconds": seconds_of(finished.path),
         **origin(finished.path),
     }
@@ -63,8 +65,8 @@ if __name__ == "__main__":
         [int(count) for count in option("items", (3,) if QUICK else (3, 10, 20, 60))],
         [int(batch) for batch in option("batches", (64,) if QUICK else (64, 16))],
         option("starts", ("none",) if QUICK else ("none", "economic")),
-        ("ppo", "hpo"),
-        LEARNING_RATES,
+        option("algorithms", ("ppo", "hpo")),
+        [float(rate) for rate in option("learning-rates", LEARNING_RATES)],
     )
     keys = ("items", "batch", "start", "algorithm", "learning_rate")
     figure = Figure(

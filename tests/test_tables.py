@@ -13,7 +13,7 @@ from neuroinv.build import build
 FOLDER = Path(__file__).parent.parent / "experiments"
 BY_CELLS = {
     "backlogged": [],
-    "cross_term": [],
+    "hpo_choices": [],
     "discontinuities": [],
     "joint_replenishment": [],
     "lost_sales": [],

@@ -1,0 +1,101 @@
+"""What the choices within HPO are worth, by runs in pairs.
+
+    python experiments/hpo_choices.py
+    python experiments/hpo_choices.py "--choices=no cross term"
+
+Each row compares runs that share seeds, networks and scenarios and differ in one choice alone:
+
+    no cross term     the score of a regime is not followed into the state it was drawn in
+    reference scales  costs and scores in the units of the paper's public code, which differ
+    batch mean        costs to go are compared with their mean over the batch, nothing is learned
+
+`percent` is how much the best dev cost of the choice lies above the default's, with a bootstrap
+interval over seeds; above zero the default is better. Published (arXiv 2605.14297) of the cross
+term: within 2 %, with signs that its code and text do not agree on.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from cells import QUICK, option, origin, run_cell, seconds_of, write_table
+from figures import Figure
+
+from neuroinv.analysis.statistics import bootstrap
+from neuroinv.training.records import read_metrics
+
+SEEDS = 2 if QUICK else 8
+CHOICES = {
+    "no cross term": "algorithm.cross_term=false",
+    "reference scales": "algorithm.scales=reference",
+    "batch mean": "algorithm.baseline=batch_mean",
+}
+PROBLEMS = {
+    "joint replenishment, 10 items": [
+        "experiment=joint_replenishment",
+        f"training.steps={200 if QUICK else 800}",
+    ],
+    "joint replenishment, 10 items, started at random": [
+        "experiment=joint_replenishment",
+        "policy.start=none",
+        f"training.steps={200 if QUICK else 800}",
+    ],
+    "switched regulator, 10 states, 2 modes": [
+        "experiment=switched_lqr",
+        f"training.steps={400 if QUICK else 2000}",
+    ],
+    "switched regulator, 10 states, 4 modes": [
+        "experiment=switched_lqr",
+        "problem.modes=4",
+        f"training.steps={400 if QUICK else 2000}",
+    ],
+}
+
+
+def best_dev_costs(problem: str, *choice: str) -> tuple[np.ndarray, float, dict]:
+    """Of every seed; with the seconds of training, and the run's origin."""
+    run = run_cell(
+        [
+            *PROBLEMS[problem],
+            *choice,
+            f"training.seeds={SEEDS}",
+            "training.seed_chunk=1",
+            "training.batch=64",
+        ]
+    )
+    costs = np.asarray(read_metrics(run.path)[-1]["best_dev_cost"], np.float64)
+    return costs, seconds_of(run.path), origin(run.path)
+
+
+def row(cell: tuple[str, str]) -> dict:
+    """One problem and choice: both runs, compared seed by seed."""
+    problem, choice = cell
+    default, _, _ = best_dev_costs(problem)
+    other, train_seconds, made = best_dev_costs(problem, CHOICES[choice])
+    found = bootstrap(100 * (other / default - 1))
+    return {
+        "problem": problem,
+        "choice": choice,
+        "seeds": SEEDS,
+        "default": float(default.mean()),
+        "with_choice": float(other.mean()),
+        "percent": found.estimate,
+        "low": found.low,
+        "high": found.high,
+        "train_seconds": train_seconds,
+        **made,
+    }
+
+
+if __name__ == "__main__":
+    problems = list(PROBLEMS)[:1] if QUICK else PROBLEMS
+    cells = itertools.product(problems, option("choices", CHOICES))
+    figure = Figure(
+        "problem",
+        ("percent",),
+        "cost that a choice adds to the default (%)",
+        lines=("choice",),
+        band=("low", "high"),
+    )
+    write_table("hpo_choices", ("problem", "choice"), cells, row, figure)
