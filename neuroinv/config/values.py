@@ -58,6 +58,18 @@ def _positive(value: Any) -> Any:
     return value
 
 
+MOST_COST = 1e9  # beside it single precision, with its seven digits, loses a cost of one
+
+
+def _counts_in_single_precision(value: Any) -> Any:
+    if max(numbers(value)) > MOST_COST:
+        raise ValueError(
+            f"must be at most {MOST_COST:g} but is {max(numbers(value)):g}; "
+            "give costs in a larger unit"
+        )
+    return value
+
+
 def _whole(value: Any) -> Any:
     for number in numbers(value):
         if number != int(number):
@@ -89,7 +101,7 @@ Value = Annotated[
     Discriminator(_kind_of_value),
 ]
 """A number for all, a list with one for each, or a range to draw from."""
-Cost = Annotated[Value, AfterValidator(_at_least_zero)]
+Cost = Annotated[Value, AfterValidator(_at_least_zero), AfterValidator(_counts_in_single_precision)]
 LeadTime = Annotated[Value, AfterValidator(_at_least_zero), AfterValidator(_whole)]
 Presence = Annotated[Value, AfterValidator(_zero_or_one)]
 Positive = Annotated[Value, AfterValidator(_positive)]
