@@ -1,4 +1,4 @@
-"""Every config that ships composes and runs two updates, and `conf/` says what each is."""
+"""Every config that ships composes and learns, and `conf/` says what each is."""
 
 import jax
 import jax.numpy as jnp
@@ -48,6 +48,14 @@ EPISODES = tuple(
 )
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quick_compilation():
+    """Here every program is compiled and run once or twice."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture(autouse=True)
 def quick_search(monkeypatch):
     """References that are searched for are not what is tested here."""
@@ -66,8 +74,29 @@ def config_of(tmp_path, *overrides: str) -> Config:
 
 
 def runs_two_updates(tmp_path, *overrides: str) -> None:
+    """A whole run: the loop, the test and everything it is compared with."""
     finished = train(config_of(tmp_path, *overrides))
     assert [record["step"] for record in read_metrics(finished.path)] == [1, 2]
+
+
+def learns_and_decides(tmp_path, *overrides: str) -> None:
+    """One update and one greedy decision, without the run around them, which is much quicker."""
+    experiment = build(config_of(tmp_path, *overrides))
+    problem, algorithm = experiment.problem, experiment.algorithm
+    scenarios = jax.tree.map(lambda leaf: leaf[:6], dev_scenarios(experiment))
+    before = algorithm.init(jax.random.key(0))
+    after, metrics = jax.jit(algorithm.update)(before, scenarios)
+    assert all(np.isfinite(value) for value in metrics.values())
+    changed = jax.tree.map(lambda old, new: jnp.any(old != new), before.variables, after.variables)
+    # A learned critic comes first: its policy waits.
+    assert any(jax.tree.leaves(changed)) or "algorithm=learned_critic" in overrides
+
+    @jax.jit
+    def decide(variables, params, state):
+        return algorithm.act(variables)(problem.observe(params, state))
+
+    first = jax.tree.map(lambda leaf: leaf[0], scenarios[:2])
+    assert np.isfinite(decide(after.variables, *first)).all()
 
 
 @pytest.mark.parametrize("problem", TRAINED)
@@ -104,11 +133,11 @@ ON_NETWORKS = [name for name in choices("policy") if name not in (*FORECASTING, 
 
 
 @pytest.mark.parametrize("policy", ON_NETWORKS)
-def test_every_policy_runs_on_a_network(tmp_path, policy):
+def test_every_policy_learns_on_a_network(tmp_path, policy):
     problem = "transshipment" if policy == "water_filling" else "one_warehouse_lost"
     if policy == "hybrid":
         problem = "joint_replenishment_2"
-    runs_two_updates(tmp_path, f"problem={problem}", f"policy={policy}")
+    learns_and_decides(tmp_path, f"problem={problem}", f"policy={policy}")
 
 
 @pytest.mark.parametrize("policy", FORECASTING)
@@ -123,22 +152,22 @@ def test_every_policy_that_forecasts_runs_on_real_sales(tmp_path, policy):
 
 
 @pytest.mark.parametrize("algorithm", choices("algorithm"))
-def test_every_algorithm_runs_on_a_network(tmp_path, algorithm):
+def test_every_algorithm_learns_on_a_network(tmp_path, algorithm):
     problem = "fixed_cost_store" if algorithm == "relaxed" else "one_warehouse_lost"
-    runs_two_updates(tmp_path, f"problem={problem}", f"algorithm={algorithm}")
+    learns_and_decides(tmp_path, f"problem={problem}", f"algorithm={algorithm}")
 
 
 @pytest.mark.parametrize(
     "algorithm", [("hpo", "algorithm.epochs=2"), ("ppo",), ("reinforce",), ("learned_critic",)]
 )
-def test_algorithms_that_draw_regimes_run_where_there_are_some(tmp_path, algorithm):
+def test_algorithms_that_draw_regimes_learn_where_there_are_some(tmp_path, algorithm):
     kind, *more = algorithm
     given = ("problem=minimum_order_store", "policy=hybrid", f"algorithm={kind}")
-    runs_two_updates(tmp_path, *given, *more)
+    learns_and_decides(tmp_path, *given, *more)
 
 
-def test_a_graph_network_runs_where_orders_have_regimes(tmp_path):
-    runs_two_updates(
+def test_a_graph_network_learns_where_orders_have_regimes(tmp_path):
+    learns_and_decides(
         tmp_path, "problem=size_lead_time_store", "policy=gnn", "policy.choice=per_edge"
     )
 
@@ -152,8 +181,8 @@ def test_every_experiment_runs(tmp_path, experiment):
     runs_two_updates(tmp_path, f"experiment={experiment}", *LONGER.get(experiment, []))
 
 
-def test_softmax_allocation_runs(tmp_path):
-    runs_two_updates(tmp_path, "problem=one_warehouse_lost", "policy.allocation=softmax")
+def test_softmax_allocation_learns(tmp_path):
+    learns_and_decides(tmp_path, "problem=one_warehouse_lost", "policy.allocation=softmax")
 
 
 def test_every_choice_says_what_it_is():
