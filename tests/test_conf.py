@@ -185,6 +185,11 @@ def test_softmax_allocation_learns(tmp_path):
     learns_and_decides(tmp_path, "problem=one_warehouse_lost", "policy.allocation=softmax")
 
 
+def test_balanced_allocation_learns(tmp_path):
+    given = ("problem=transshipment", "policy=gnn", "policy.allocation=balanced")
+    learns_and_decides(tmp_path, *given)
+
+
 def test_every_choice_says_what_it_is():
     for group in GROUPS:
         for name, line in choices(group).items():

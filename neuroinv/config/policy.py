@@ -145,8 +145,10 @@ class GNNConfig:
     orders: Orders = "up_to"
     """quantity reads an order off the net; up_to reads a level off it, and orders what lifts the
     echelon's inventory position to that level."""
-    allocation: Literal["proportional", "softmax"] = "proportional"
-    """How stock of a location is shared when more is wanted than there is."""
+    allocation: Literal["proportional", "softmax", "balanced"] = "proportional"
+    """How stock of a location is shared when more is wanted than there is: in proportion to what is
+    wanted; by a softmax; or so that every destination is left the same height under what it wants,
+    in units that the net chooses (water filling, Federgruen and Zipkin 1984)."""
     choice: Choice = "joint"
     """Where costs jump with the size of an order: joint chooses one regime for all such edges;
     per_edge one for each."""

@@ -20,6 +20,8 @@ OnHand = Float[Array, " locations"]
 SCARCELY_WANTED = 1e-6  # units
 SLACK, RELATIVE_SLACK = 1e-3, 1e-6  # units, and a share: what float32 may lose of a whole unit
 HOLD_LOGIT = 1.0  # what keeping stock competes with, as in the paper's code
+LEAST_AREA = 1e-6  # units; of a source whose every claim has gone
+STEPS = 6  # of Newton's method, each of which drops all claims that have come to nothing
 
 
 def proportional(
@@ -39,6 +41,48 @@ def proportional(
     share = available / jnp.maximum(claimed, 1e-10)
     share = jnp.where(must_ship, share, jnp.minimum(share, 1.0))
     return wanted * (route(leaving.T, share) + (sources(network) < 0))
+
+
+def balanced(
+    network: Network,
+    missing: Orders,
+    areas: Orders,
+    on_hand: OnHand,
+    kept: OnHand | float = 0.0,
+    kept_areas: OnHand | float = 1.0,
+) -> Orders:
+    """What is `missing`, of which, at each source that cannot ship it all and also hold back what
+    it wants `kept`, every claim gives up the same height times its area (positive), and none more
+    than it has. A node that may not hold stock keeps nothing, and what it has beyond all that is
+    missing raises every claim likewise.
+
+    Less than nothing may be missing: it is what a claim has to rise by before it gets anything.
+    Where areas are standard deviations of the demand to last for, all that get something end up
+    equally safe (Federgruen and Zipkin 1984; `neuroinv.policies.water_filling`).
+    """
+    leaving = outgoing(network)
+    if not leaving.any():
+        return jax.nn.relu(missing)
+    available = jnp.maximum(on_hand, 0.0)
+    holds = jnp.asarray(_holds_stock(network), missing.dtype)
+
+    def given_up(claims: Orders, keeps: OnHand) -> OnHand:
+        """The height at which these claims and no others ship what there is."""
+        claimed = route(leaving, claims * missing) + keeps * kept
+        height = (claimed - available) / jnp.maximum(
+            route(leaving, claims * areas) + keeps * kept_areas, LEAST_AREA
+        )
+        return jnp.where(holds > 0, jnp.maximum(height, 0.0), height)
+
+    # From all claims on, which are too many, the height can only rise until it is exact.
+    height = given_up(jnp.ones_like(missing), holds)
+    for _ in range(STEPS):
+        claims = missing > route(leaving.T, height) * areas
+        keeps = kept > height * kept_areas
+        height = given_up(claims.astype(missing.dtype), holds * keeps)
+    left = jax.nn.relu(missing - route(leaving.T, height) * areas)
+    # Exactly feasible, also where it is not there yet.
+    return proportional(network, left, on_hand)
 
 
 def softmax(

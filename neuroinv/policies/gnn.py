@@ -28,7 +28,7 @@ from neuroinv.policies import allocation
 from neuroinv.policies.mlp import ACTIVATIONS, MOST_RATIO
 from neuroinv.policies.order_regimes import order_regimes
 from neuroinv.policies.positions import location_scale, present_locations, safety_cover
-from neuroinv.policies.wanted_orders import wanted_orders
+from neuroinv.policies.wanted_orders import missing_orders, wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import (
     Network,
@@ -44,6 +44,7 @@ from neuroinv.types import InputError, Policy
 
 KINDS = ("supply", "stocking", "demand")
 LONG_LEAD_TIME = 8.0  # periods; a unit, the same for every network, and no bound
+MOST_AREA = 2.0  # logarithm; what a claim gives up is between a seventh and seven times typical
 
 
 class Perceptron(nn.Module):
@@ -227,11 +228,14 @@ def graph_of(
 def gnn(network: Network, config: GNNConfig) -> Policy:
     """The policy; its orders are feasible by construction (see `neuroinv.policies.allocation`).
 
-    Where costs jump with the size of an order, every edge also has a logit and an output for each
-    regime; a joint choice is made by the mean of the edges' logits.
+    A balanced allocation reads two numbers off every edge: what is wanted, and how much of it is
+    given up where not all can be shipped, in multiples of typical demand. Where costs jump with the
+    size of an order, every edge has a logit and an output for each regime; a joint choice is made
+    by the mean of the edges' logits.
     """
     regimes = network.order_cells
-    net = MessagePassing(config, 2 * regimes if regimes else 1)
+    balanced = config.allocation == "balanced"
+    net = MessagePassing(config, 2 * regimes or 1 + balanced)
     sized = np.asarray(network.sized_edges, np.int32)
     keeps = np.asarray(loops(network), np.int32)
     place_loops = (keeps[None, :] == np.arange(len(locations(network)))[:, None]).astype(np.float32)
@@ -251,20 +255,27 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
                 outputs = outputs[..., None]
             return order_regimes(network, observation, logits, outputs, config.orders, config.start)
         at_locations = location_scale(network, observation)
+        there = present_edges(network, observation)[len(network.edges) :]
 
-        def orders(outputs: Float[Array, " edges_and_loops"]) -> Float[Array, " edges"]:
-            on_edges, on_loops = jnp.split(outputs, [len(network.edges)])
+        def orders(outputs: Float[Array, " outputs"]) -> Float[Array, " edges"]:
+            said, of_areas = jnp.split(outputs, [len(read)])
+            on_edges, on_loops = jnp.split(said, [len(network.edges)])
             wanted = wanted_orders(network, observation, on_edges, config.orders)
             if config.allocation == "softmax":
                 keep = route(place_loops, on_loops) + allocation.HOLD_LOGIT
                 shipped = allocation.softmax(network, on_edges, observation.on_hand, keep)
                 return jnp.where(sources(network) >= 0, shipped, wanted)
-            there = present_edges(network, observation)[len(network.edges) :]
-            kept = route(
-                place_loops, there * route(place_loops.T, at_locations) * jax.nn.softplus(on_loops)
-            )
-            return allocation.proportional(network, wanted, observation.on_hand, kept)
+            on_hand = observation.on_hand
+            kept = at_locations * route(place_loops, there * jax.nn.softplus(on_loops))
+            if not balanced:
+                return allocation.proportional(network, wanted, on_hand, kept)
+            missing = missing_orders(network, observation, on_edges, config.orders)
+            heights = jnp.exp(MOST_AREA * jnp.tanh(of_areas / MOST_AREA))
+            on_edges, on_loops = jnp.split(heights, [len(network.edges)])
+            areas = route(incoming(network).T, at_locations) * on_edges
+            kept_areas = at_locations * route(place_loops, on_loops)
+            return allocation.balanced(network, missing, areas, on_hand, kept, kept_areas)
 
-        return Transformed(read[:, 0], orders)
+        return Transformed(read.T.ravel(), orders)
 
     return Policy(init, apply)

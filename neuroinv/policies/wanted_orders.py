@@ -19,13 +19,13 @@ LEAST_COVER = -10.0  # periods; lower levels are all but one
 FLOOR = 0.05  # of typical demand: what a node that must ship shares out has a bounded derivative
 
 
-def wanted_orders(
+def missing_orders(
     network: Network,
     observation: Observation,
     outputs: Float[Array, " edges"],
     orders: Orders,
 ) -> Float[Array, " edges"]:
-    """Units wanted on every edge, at least zero.
+    """Units missing on every edge; below zero where its destination has more than the net wants.
 
     With `quantity` an output is an order, in multiples of its destination's typical demand. With
     `up_to` it is a level of the destination's echelon inventory position, in periods of demand
@@ -41,10 +41,23 @@ def wanted_orders(
         return scale * jax.nn.softplus(outputs + ONE)
     low = -LEAST_COVER
     level = FIRST_COVER + jnp.where(outputs > 0, outputs, low * jnp.tanh(outputs / low))
-    missing = jax.nn.relu(level - route(at_destination, safety_cover(network, observation)))
-    wanted = scale * missing * _share(network, outputs)
+    missing = level - route(at_destination, safety_cover(network, observation))
+    return scale * missing * _share(network, outputs)
+
+
+def wanted_orders(
+    network: Network,
+    observation: Observation,
+    outputs: Float[Array, " edges"],
+    orders: Orders,
+) -> Float[Array, " edges"]:
+    """Units wanted on every edge: what is missing, and at least zero."""
+    missing = missing_orders(network, observation, outputs, orders)
+    if orders == "quantity":
+        return missing
+    scale = route(incoming(network).T, location_scale(network, observation))
     must_ship = [not network.nodes[edge.source].holds_stock for edge in network.edges]
-    return wanted + FLOOR * scale * np.asarray(must_ship, np.float32)
+    return jax.nn.relu(missing) + FLOOR * scale * np.asarray(must_ship, np.float32)
 
 
 def _share(network: Network, outputs: Float[Array, " edges"]) -> Float[Array, " edges"] | float:

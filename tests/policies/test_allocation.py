@@ -6,21 +6,23 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import jax.test_util
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.special
 from examples import networks, numbers, sizes, warehouse_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from neuroinv.policies.allocation import HOLD_LOGIT, proportional, softmax, whole_units
+from neuroinv.policies.allocation import HOLD_LOGIT, balanced, proportional, softmax, whole_units
 from neuroinv.problems.inventory.network import locations, outgoing, sources
 
 HOLDS, SHIPS_ALL = warehouse_tree(), warehouse_tree(holds_stock=False)
 OFF = {
     rule: {network: jax.jit(functools.partial(rule, network)) for network in (HOLDS, SHIPS_ALL)}
-    for rule in (proportional, softmax)
+    for rule in (proportional, softmax, balanced)
 }
 WAREHOUSE = 3  # after the three stores; its edges to them are listed first
 quantities = st.floats(0.015625, 1e5, width=32)
@@ -73,6 +75,62 @@ def test_softmax_shares_stock_by_its_formula(network, logits, on_hand):
     assert shipped[3] == 0, "orders on a supply are set elsewhere"
 
 
+def water_height(missing, areas, stock, holds: bool) -> float:
+    """By bisection in double precision: the height that leaves what there is."""
+
+    def beyond(height):
+        return np.maximum(missing - height * areas, 0).sum() - stock
+
+    if holds and beyond(0) <= 0:
+        return 0.0
+    low = np.min((missing - stock - 1) / areas)
+    return scipy.optimize.brentq(beyond, low, np.max(missing / areas), xtol=1e-12)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.sampled_from([HOLDS, SHIPS_ALL]),
+    hnp.arrays(np.float32, 4, elements=numbers(-50, 50)),
+    hnp.arrays(np.float32, 4, elements=st.floats(0.125, 8, width=32)),
+    numbers(0, 200),
+    st.one_of(st.none(), st.tuples(numbers(0, 50), st.floats(0.125, 8, width=32))),
+)
+def test_balanced_gives_up_the_same_height_everywhere(network, missing, areas, stock, keeps):
+    """Keeping stock is a claim like the stores', where it is allowed."""
+    holds = network is HOLDS
+    kept, kept_area = (np.float32(one) for one in keeps or (0, 1))
+    on_hand = np.zeros(4, np.float32)
+    on_hand[WAREHOUSE] = stock
+    shipped = OFF[balanced][network](missing, areas, on_hand, kept, kept_area)
+    claims = [missing[:3], [kept]] if holds else [missing[:3]]
+    of_areas = [areas[:3], [kept_area]] if holds else [areas[:3]]
+    joined, joined_areas = (np.concatenate(one).astype(float) for one in (claims, of_areas))
+    height = water_height(joined, joined_areas, float(stock), holds)
+    expected = np.maximum(missing[:3] - height * areas[:3].astype(float), 0)
+    np.testing.assert_allclose(shipped[:3], expected, rtol=1e-4, atol=1e-3)
+    assert shipped[3] == max(missing[3], 0), "a supply has no limit"
+
+
+@pytest.mark.parametrize("holds_stock", [True, False])
+def test_balanced_shares_among_fifty_and_has_the_derivative_of_what_it_does(holds_stock):
+    network, count = warehouse_tree(50, holds_stock=holds_stock), 50
+    generator = np.random.default_rng(0)
+    missing, areas = generator.normal(2, 4, count + 1), generator.uniform(0.5, 3, count + 1)
+    on_hand = np.zeros(count + 1)
+    on_hand[-1] = 60.0
+    with jax.enable_x64(True):
+        given = (jnp.asarray(missing), jnp.asarray(areas))
+
+        def some(missing, areas):
+            shipped = balanced(network, missing, areas, jnp.asarray(on_hand))
+            return jnp.sum(shipped[:count] ** 2), shipped
+
+        height = water_height(missing[:count], areas[:count], 60.0, holds_stock)
+        expected = np.maximum(missing[:count] - height * areas[:count], 0)
+        np.testing.assert_allclose(some(*given)[1][:count], expected, rtol=1e-6, atol=1e-6)
+        jax.test_util.check_grads(lambda *of: some(*of)[0], given, order=1, modes=["rev"])
+
+
 @settings(deadline=None, max_examples=8)  # each compiles its operations
 @given(networks(), st.data())
 def test_no_location_of_any_graph_ships_more_than_it_has(network, data):
@@ -82,8 +140,14 @@ def test_no_location_of_any_graph_ships_more_than_it_has(network, data):
     on_hand = data.draw(hnp.arrays(np.float32, location_count, elements=stocks))
     leaving, there = outgoing(network), np.maximum(on_hand, 0)
     holds = np.array([network.nodes[node].holds_stock for node in locations(network)])
-    both = jax.jit(lambda *given: [rule(network, *given) for rule in (proportional, softmax)])
-    for rule, orders in zip((proportional, softmax), both(wanted, on_hand), strict=True):
+    areas = np.ones_like(wanted)
+    rules = {proportional: (), softmax: (), balanced: (areas,)}
+
+    @jax.jit
+    def by_all(wanted, on_hand):
+        return [rule(network, wanted, *more, on_hand) for rule, more in rules.items()]
+
+    for rule, orders in zip(rules, by_all(wanted, on_hand), strict=True):
         shipped = np.asarray(orders)
         assert shipped.min() >= 0
         assert np.all(leaving @ shipped <= there * (1 + 1e-5))

@@ -81,7 +81,7 @@ def relabelled(
     )
 
 
-@pytest.mark.parametrize("allocation", ["proportional", "softmax"])
+@pytest.mark.parametrize("allocation", ["proportional", "softmax", "balanced"])
 @settings(max_examples=4, deadline=None)
 @given(network=networks(), data=st.data())
 def test_orders_follow_the_labels_of_the_graph_and_never_exceed_stock(allocation, network, data):
