@@ -20,7 +20,7 @@ from jax.scipy.special import ndtri
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from neuroinv.decisions import Deterministic
-from neuroinv.policies.allocation import proportional
+from neuroinv.policies.allocation import balanced
 from neuroinv.policies.positions import inventory_position
 from neuroinv.policies.stock_levels import check_one_supplier_each
 from neuroinv.problems.inventory.dynamics import Observation
@@ -72,26 +72,16 @@ def water_filling(network: Network) -> Policy:
         position = inventory_position(observation)
         order = jnp.maximum(variables["level"] - jnp.sum(position), 0.0)
         means, stds = protected_demand(observation)
-        ground = (route(facing_demand(network).T, position) - means) / stds
-        on_hand = jnp.maximum(observation.on_hand[centre], 0.0)
-        shipped = stds * jnp.maximum(_water_line(ground, stds, on_hand) - ground, 0.0)
-        to_stores = route(incoming(network).T @ facing_demand(network), shipped)
-        wanted = jnp.where(into_stores > 0, to_stores, order)
-        return Deterministic(proportional(network, wanted, observation.on_hand))
+        short = means - route(facing_demand(network).T, position)
+
+        def on_edges(of_stores: Array, of_centre: Array | float) -> Array:
+            spread = route(incoming(network).T @ facing_demand(network), of_stores)
+            return jnp.where(into_stores > 0, spread, of_centre)
+
+        missing, areas = on_edges(short, order), on_edges(stds, 1.0)
+        return Deterministic(balanced(network, missing, areas, observation.on_hand))
 
     return Policy(init, apply)
-
-
-def _water_line(
-    ground: Float[Array, " stores"], area: Float[Array, " stores"], water: Float[Array, ""]
-) -> Float[Array, ""]:
-    """The height z at which sum_k area_k (z - ground_k)^+ is the water."""
-    # Over the stores no higher than one of them the water would stand at least as high as over
-    # those it really reaches, and exactly as high where they are the same.
-    no_higher = ground[None, :] <= ground[:, None]
-    areas = jnp.sum(jnp.where(no_higher, area, 0.0), axis=1)
-    filled = jnp.sum(jnp.where(no_higher, area * ground, 0.0), axis=1)
-    return jnp.min((water + filled) / areas)
 
 
 def _check_cross_dock(network: Network) -> None:
