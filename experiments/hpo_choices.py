@@ -10,7 +10,8 @@ Each row compares runs that share seeds, networks and scenarios and differ in on
     batch mean        costs to go are compared with their mean over the batch, nothing is learned
 
 `percent` is how much the best dev cost of the choice lies above the default's, with a bootstrap
-interval over seeds; above zero the default is better. Published (arXiv 2605.14297) of the cross
+interval over seeds; above zero the default is better. Seconds, date and commit are of the choice's
+run. Published (arXiv 2605.14297) of the cross
 term: within 2 %, with signs that its code and text do not agree on.
 """
 
@@ -54,7 +55,7 @@ PROBLEMS = {
 
 
 def best_dev_costs(problem: str, *choice: str) -> tuple[np.ndarray, float, dict]:
-    """Of every seed; with the seconds of training, and the run's origin."""
+    """Best dev cost of every seed, seconds of training, and where the run was made."""
     run = run_cell(
         [
             *PROBLEMS[problem],

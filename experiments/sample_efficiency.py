@@ -15,8 +15,8 @@ printed is the printed profit over that of our just-in-time.
 Scenarios have 100 periods, where the published ones have 50: see `experiments/serial.py`. On
 networks of stores the graph network takes fewer scenarios per update the more stores there are, and
 half the updates; with several warehouses it takes 16 scenarios, orders quantities and needs half as
-many updates again as the perceptron. Stock that one location shares out, of synthetic demand, is
-balanced. Large networks are chosen and scored on fewer scenarios
+many updates again as the perceptron. Those of one warehouse or cross-dock use
+`policy.allocation=balanced`. Large networks are chosen and scored on fewer scenarios
 (`standard_error` says how well).
 Published graph networks of several warehouses pass messages for two rounds, serial ones for as many
 as there are locations above the store. One serves here, because every node reads the position of
@@ -256,13 +256,14 @@ def overrides(size: int, scenarios: int, policy: str) -> list[str]:
         "gnn": [f"policy.rounds={ROUNDS}"],
         "mlp": [f"policy.hidden=[{STUDY.hidden},{STUDY.hidden}]"],
     }
-    if shared and PROBLEM in ("transshipment", "one_warehouse"):
-        of_policy["gnn"] += ["policy.allocation=balanced"]
     if shared and SEVERAL_WAREHOUSES:
         # Which of its suppliers a store orders from takes longer to learn, and a level for each of
         # them that all count the same stock is a worse start than a quantity for each.
         of_policy["gnn"] += ["policy.orders=quantity"]
         most, steps, learning_rate = 16, 3 * steps, 0.005 if not REAL_DATA else 0.002
+    elif shared:
+        # Not quantities: of these the smallest would be given up first, whoever needs them.
+        of_policy["gnn"] += ["policy.allocation=balanced"]
     return [
         *STUDY.of_size[size],
         f"policy={policy}",

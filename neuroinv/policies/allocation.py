@@ -20,7 +20,7 @@ OnHand = Float[Array, " locations"]
 SCARCELY_WANTED = 1e-6  # units
 SLACK, RELATIVE_SLACK = 1e-3, 1e-6  # units, and a share: what float32 may lose of a whole unit
 HOLD_LOGIT = 1.0  # what keeping stock competes with, as in the paper's code
-LEAST_AREA = 1e-6  # units; of a source whose every claim has gone
+LEAST_AREA = 1e-6  # units; where no claim is left, or rounding hides the last
 STEPS = 6  # of Newton's method, each of which drops all claims that have come to nothing
 
 
@@ -46,19 +46,21 @@ def proportional(
 def balanced(
     network: Network,
     missing: Orders,
-    areas: Orders,
+    areas: Float[Array, " edges"],
     on_hand: OnHand,
     kept: OnHand | float = 0.0,
     kept_areas: OnHand | float = 1.0,
 ) -> Orders:
-    """What is `missing`, of which, at each source that cannot ship it all and also hold back what
-    it wants `kept`, every claim gives up the same height times its area (positive), and none more
-    than it has. A node that may not hold stock keeps nothing, and what it has beyond all that is
-    missing raises every claim likewise.
+    """max(missing - height * area, 0) on every edge, in units: water filling upside down.
 
-    Less than nothing may be missing: it is what a claim has to rise by before it gets anything.
-    Where areas are standard deviations of the demand to last for, all that get something end up
-    equally safe (Federgruen and Zipkin 1984; `neuroinv.policies.water_filling`).
+    Each source has one height, at which what leaves it and what it holds back, max(kept - height *
+    kept area, 0), are no more than its stock: the least that is not negative, and for a node that
+    may not hold stock, which keeps nothing, the one of either sign at which it ships all it has.
+    Less than nothing may be missing. Where areas are standard deviations of the demand to last for,
+    all that get something end up equally safe (Federgruen and Zipkin 1984). Areas are positive.
+
+    Heights come from a few steps of Newton's method; what these may leave over is cut in
+    proportion.
     """
     leaving = outgoing(network)
     if not leaving.any():
@@ -81,7 +83,6 @@ def balanced(
         keeps = kept > height * kept_areas
         height = given_up(claims.astype(missing.dtype), holds * keeps)
     left = jax.nn.relu(missing - route(leaving.T, height) * areas)
-    # Exactly feasible, also where it is not there yet.
     return proportional(network, left, on_hand)
 
 

@@ -44,7 +44,7 @@ from neuroinv.types import InputError, Policy
 
 KINDS = ("supply", "stocking", "demand")
 LONG_LEAD_TIME = 8.0  # periods; a unit, the same for every network, and no bound
-MOST_AREA = 2.0  # logarithm; what a claim gives up is between a seventh and seven times typical
+MOST_LOG_AREA = 2.0  # an edge gives up between a seventh and seven times its typical demand
 
 
 class Perceptron(nn.Module):
@@ -258,23 +258,23 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
         there = present_edges(network, observation)[len(network.edges) :]
 
         def orders(outputs: Float[Array, " outputs"]) -> Float[Array, " edges"]:
-            said, of_areas = jnp.split(outputs, [len(read)])
-            on_edges, on_loops = jnp.split(said, [len(network.edges)])
+            of_orders, of_areas = jnp.split(outputs, [len(read)])
+            on_edges, on_loops = jnp.split(of_orders, [len(network.edges)])
+            on_hand = observation.on_hand
+            kept = at_locations * route(place_loops, there * jax.nn.softplus(on_loops))
+            if balanced:
+                missing = missing_orders(network, observation, on_edges, config.orders)
+                relative = jnp.exp(MOST_LOG_AREA * jnp.tanh(of_areas / MOST_LOG_AREA))
+                of_edges, of_loops = jnp.split(relative, [len(network.edges)])
+                areas = route(incoming(network).T, at_locations) * of_edges
+                kept_areas = at_locations * route(place_loops, of_loops)
+                return allocation.balanced(network, missing, areas, on_hand, kept, kept_areas)
             wanted = wanted_orders(network, observation, on_edges, config.orders)
             if config.allocation == "softmax":
                 keep = route(place_loops, on_loops) + allocation.HOLD_LOGIT
-                shipped = allocation.softmax(network, on_edges, observation.on_hand, keep)
+                shipped = allocation.softmax(network, on_edges, on_hand, keep)
                 return jnp.where(sources(network) >= 0, shipped, wanted)
-            on_hand = observation.on_hand
-            kept = at_locations * route(place_loops, there * jax.nn.softplus(on_loops))
-            if not balanced:
-                return allocation.proportional(network, wanted, on_hand, kept)
-            missing = missing_orders(network, observation, on_edges, config.orders)
-            heights = jnp.exp(MOST_AREA * jnp.tanh(of_areas / MOST_AREA))
-            on_edges, on_loops = jnp.split(heights, [len(network.edges)])
-            areas = route(incoming(network).T, at_locations) * on_edges
-            kept_areas = at_locations * route(place_loops, on_loops)
-            return allocation.balanced(network, missing, areas, on_hand, kept, kept_areas)
+            return allocation.proportional(network, wanted, on_hand, kept)
 
         return Transformed(read.T.ravel(), orders)
 
