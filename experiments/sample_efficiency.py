@@ -15,9 +15,10 @@ printed is the printed profit over that of our just-in-time.
 Scenarios have 100 periods, where the published ones have 50: see `experiments/serial.py`. On
 networks of stores the graph network takes fewer scenarios per update the more stores there are, and
 half the updates; with several warehouses it takes 16 scenarios, orders quantities and needs half as
-many updates again as the perceptron. Those of one warehouse or cross-dock use
+many updates again as the perceptron; those of one warehouse or cross-dock use
 `policy.allocation=balanced`. Large networks are chosen and scored on fewer scenarios
 (`standard_error` says how well).
+
 Published graph networks of several warehouses pass messages for two rounds, serial ones for as many
 as there are locations above the store. One serves here, because every node reads the position of
 its whole echelon from the start; a second costs about as much again, and `--rounds` sets it.

@@ -9,7 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from neuroinv.config.demand import DemandConfig
-from neuroinv.config.values import SCHEMA, Cost, Count, LeadTime, Name, Presence
+from neuroinv.config.values import MOST_COST, SCHEMA, Cost, Count, LeadTime, Name, OneCost, Presence
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -91,6 +91,13 @@ class OrderSizesConfig:
                         f"{name} jumps at {point:g}, which no order crosses because of "
                         f"{end}={getattr(self, end):g}; remove that breakpoint and its value"
                     )
+        for name in ("fixed_cost", "procurement_cost"):
+            steps = getattr(self, name)
+            for value in () if steps is None else steps.values:
+                if abs(value) > MOST_COST:
+                    raise ValueError(
+                        f"{name} has {value:g}, over {MOST_COST:g}; give costs in a larger unit"
+                    )
         if self.fixed_cost is not None and min(self.fixed_cost.values, default=0) < 0:
             raise ValueError(f"fixed_cost has {min(self.fixed_cost.values):g}; give 0 or more")
         for value in () if self.lead_time is None else self.lead_time.values:
@@ -114,7 +121,7 @@ class EdgeConfig:
     """Which members of the destination receive, counted from 0; null is all of them."""
     fixed_cost: Cost = 0.0
     """Per order on each edge of the group, whatever its size."""
-    joint_fixed_cost: Annotated[float, Field(ge=0)] = 0.0
+    joint_fixed_cost: OneCost = 0.0
     """Once in a period in which any edge of the group carries an order."""
     order_sizes: OrderSizesConfig | None = None
     """Where costs or lead times jump with the size of an order; null where they do not."""

@@ -102,6 +102,9 @@ Value = Annotated[
 ]
 """A number for all, a list with one for each, or a range to draw from."""
 Cost = Annotated[Value, AfterValidator(_at_least_zero), AfterValidator(_counts_in_single_precision)]
+OneCost = Annotated[
+    float, AfterValidator(_at_least_zero), AfterValidator(_counts_in_single_precision)
+]
 LeadTime = Annotated[Value, AfterValidator(_at_least_zero), AfterValidator(_whole)]
 Presence = Annotated[Value, AfterValidator(_zero_or_one)]
 Positive = Annotated[Value, AfterValidator(_positive)]

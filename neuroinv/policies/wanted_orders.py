@@ -35,13 +35,12 @@ def missing_orders(
     below, so whatever a net makes of a state it never met, orders grow with what is short and no
     backlog grows for ever.
     """
-    at_destination = incoming(network).T
-    scale = route(at_destination, location_scale(network, observation))
+    scale = _typical_demand(network, observation)
     if orders == "quantity":
         return scale * jax.nn.softplus(outputs + ONE)
     low = -LEAST_COVER
     level = FIRST_COVER + jnp.where(outputs > 0, outputs, low * jnp.tanh(outputs / low))
-    missing = level - route(at_destination, safety_cover(network, observation))
+    missing = level - route(incoming(network).T, safety_cover(network, observation))
     return scale * missing * _share(network, outputs)
 
 
@@ -55,9 +54,14 @@ def wanted_orders(
     missing = missing_orders(network, observation, outputs, orders)
     if orders == "quantity":
         return missing
-    scale = route(incoming(network).T, location_scale(network, observation))
     must_ship = [not network.nodes[edge.source].holds_stock for edge in network.edges]
-    return jax.nn.relu(missing) + FLOOR * scale * np.asarray(must_ship, np.float32)
+    least = FLOOR * np.asarray(must_ship, np.float32) * _typical_demand(network, observation)
+    return jax.nn.relu(missing) + least
+
+
+def _typical_demand(network: Network, observation: Observation) -> Float[Array, " edges"]:
+    """Units a period at the destination of every edge."""
+    return route(incoming(network).T, location_scale(network, observation))
 
 
 def _share(network: Network, outputs: Float[Array, " edges"]) -> Float[Array, " edges"] | float:

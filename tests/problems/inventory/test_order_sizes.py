@@ -236,9 +236,13 @@ MISTAKES = {
     },
     "most=5 is not above least=5": {"order_sizes": {"least": 5, "most": 5}},
     r"order\.fixed_cost must not be negative but is -1": {"fixed_cost": -1},
-    r"joint_fixed_cost is -1; it should be greater than or equal to 0": {"joint_fixed_cost": -1},
+    r"joint_fixed_cost must not be negative but is -1": {"joint_fixed_cost": -1},
+    r"joint_fixed_cost must be at most 1e\+09 but is 1e\+12": {"joint_fixed_cost": 1e12},
     "fixed_cost has -1; give 0 or more": {
         "order_sizes": {"fixed_cost": {"breakpoints": [10], "values": [-1, 2]}}
+    },
+    r"procurement_cost has -1e\+12, over 1e\+09; give costs in a larger unit": {
+        "order_sizes": {"procurement_cost": {"breakpoints": [10], "values": [0, -1e12]}}
     },
     r"lead_time has 1\.5; give whole periods": {
         "order_sizes": {"lead_time": {"breakpoints": [10], "values": [1.5, 2]}}
