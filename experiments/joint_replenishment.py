@@ -24,6 +24,8 @@ import itertools
 from cells import QUICK, option, origin, run_cell, seconds_of, write_table
 from figures import Figure
 
+from neuroinv.analysis.table import Table
+
 PUBLISHED = {
     (1, 64): 34.902,
     (3, 64): 37.020,
@@ -66,15 +68,27 @@ def overrides(
     ]
 
 
+def over_best_classical(table: Table) -> dict[str, str | float]:
+    """The best classical policy of a table and what the learned one costs above it, in percent."""
+    tested = {one: one.tested.estimate for one in table.rows[:-1] if one.tested is not None}
+    best = min(tested, key=lambda one: tested[one])
+    assert best.paired is not None
+    return {
+        "best_classical": CLASSICAL[best.name],
+        **{
+            f"percent_over_best_classical{part}": 100 * difference / tested[best]
+            for part, difference in zip(("", "_low", "_high"), best.paired, strict=True)
+        },
+    }
+
+
 def row(cell: tuple[int, int, str, int, int]) -> dict:
     """One cell of the table."""
     items, batch, policy, scenarios, first_decisions = cell
     finished = run_cell(overrides(*cell))
     *known, learned = finished.table.rows
     assert learned.tested is not None
-    tested = {one: one.tested.estimate for one in known if one.tested is not None}
-    best = min(tested, key=lambda one: tested[one])
-    assert best.paired is not None
+    costs = {CLASSICAL[one.name]: one.tested.estimate for one in known if one.tested is not None}
     return {
         "items": items,
         "batch": batch,
@@ -83,12 +97,8 @@ def row(cell: tuple[int, int, str, int, int]) -> dict:
         "first_decisions": first_decisions,
         "learned": learned.tested.estimate / items,
         **dict.fromkeys(CLASSICAL.values()),
-        **{CLASSICAL[one.name]: cost / items for one, cost in tested.items()},
-        "best_classical": CLASSICAL[best.name],
-        **{
-            f"percent_over_best_classical{part}": 100 * difference / tested[best]
-            for part, difference in zip(("", "_low", "_high"), best.paired, strict=True)
-        },
+        **{name: cost / items for name, cost in costs.items()},
+        **over_best_classical(finished.table),
         "published": PUBLISHED.get((items, batch)),
         "train_seconds": seconds_of(finished.path),
         **origin(finished.path),

@@ -1,0 +1,89 @@
+"""What each change to the paper's recipe brings in joint replenishment, one after the other.
+
+    python experiments/joint_replenishment_changes.py
+    python experiments/joint_replenishment_changes.py --items=60
+
+Every row keeps the changes of the rows before it; the last is the recipe of
+`experiments/joint_replenishment.py`. All train two towers of 64 units for 1,600 updates of 64
+scenarios (arXiv 2605.14297 takes 512 units) and are compared with the best classical policy path by
+path, in percent with a 95 % interval.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from cells import QUICK, option, origin, run_cell, seconds_of, write_table
+from figures import Figure
+from joint_replenishment import over_best_classical, overrides
+
+PAPER = {
+    "policy.start": "none",
+    "policy.orders": "quantity",
+    "training.train.scenarios": 1024,
+    "algorithm.scales": "reference",
+    "algorithm.entropy": 0.5,
+    "algorithm.discount": 0.93,
+    "algorithm.trace": 0.96,
+    "algorithm.epochs": 5,
+    "algorithm.learning_rate": 0.001,
+    "algorithm.final_learning_rate": 1.0,
+    "algorithm.clip_norm": 5.0,
+    "algorithm.first_decisions": 20,
+    "algorithm.last_decisions": 20,
+}
+CHANGES = {
+    "the paper's recipe": {},
+    "8,192 scenarios": {"training.train.scenarios": 8192},
+    "one use of a batch": {"algorithm.epochs": 1},
+    "consistent units": {"algorithm.scales": "consistent", "algorithm.entropy": 0.02},
+    "learning rate that falls": {
+        "algorithm.learning_rate": 0.003,
+        "algorithm.final_learning_rate": 0.01,
+        "algorithm.clip_norm": 1.0,
+    },
+    "later costs in full": {"algorithm.discount": 1.0, "algorithm.trace": 0.95},
+    "levels, not quantities": {"policy.orders": "up_to"},
+    "start at economic orders": {"policy.start": "economic"},
+    "other decisions untrained": {
+        "algorithm.first_decisions": 16,
+        "algorithm.last_decisions": 10,
+    },
+}
+
+
+def recipe(change: str) -> list[str]:
+    """Overrides of the paper's recipe with all changes up to this one."""
+    chosen = dict(PAPER)
+    for name in list(CHANGES)[: list(CHANGES).index(change) + 1]:
+        chosen |= CHANGES[name]
+    return [f"{key}={value}" for key, value in chosen.items()]
+
+
+def row(cell: tuple[int, str]) -> dict:
+    """One cell of the table."""
+    items, change = cell
+    finished = run_cell([*overrides(items, 64, "hybrid", 8192, 16), *recipe(change)])
+    tested = finished.table.rows[-1].tested
+    assert tested is not None
+    return {
+        "items": items,
+        "changes": list(CHANGES).index(change),
+        "change": change,
+        "learned": tested.estimate / items,
+        **over_best_classical(finished.table),
+        "train_seconds": seconds_of(finished.path),
+        **origin(finished.path),
+    }
+
+
+if __name__ == "__main__":
+    counts = [int(count) for count in option("items", (10,) if QUICK else (10, 20))]
+    figure = Figure(
+        "change",
+        ("percent_over_best_classical",),
+        "cost above the best classical policy (%)",
+        lines=("items",),
+    )
+    cells = itertools.product(counts, CHANGES)
+    write_table("joint_replenishment_changes", ("items", "changes"), cells, row, figure)
