@@ -16,6 +16,7 @@ BY_CELLS = {
     "hpo_choices": [],
     "discontinuities": [],
     "joint_replenishment": [],
+    "joint_replenishment_changes": [],
     "lost_sales": [],
     "lost_sales paper": ["--recipe=paper"],
     "one_warehouse_base_stock": [],

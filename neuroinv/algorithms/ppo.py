@@ -14,7 +14,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from neuroinv.algorithms.common import decaying_adam, likeliest
-from neuroinv.algorithms.proximal import Proximal, proximal_updates, rows_of
+from neuroinv.algorithms.proximal import (
+    Proximal,
+    proximal_updates,
+    rows_of,
+    trained_periods,
+)
 from neuroinv.algorithms.value import learned_value, seen_by_value
 from neuroinv.config import PPOConfig
 from neuroinv.gradients import (
@@ -46,13 +51,15 @@ def ppo(
     steps: int,
     burn_in: int,
 ) -> Algorithm:
-    """The algorithm. Costs of the first `burn_in` periods of a rollout are not in the loss.
+    """The algorithm. Costs of the first `burn_in` periods of a rollout are not in the loss, but a
+    decision taken in them answers for the counted costs that follow, where `first_decisions` does
+    not leave it untrained.
 
     The metric `train_cost` is that of the drawn decisions; the greedy policy takes the likeliest
     regime and adds no noise.
 
-    Raises InputError, as it is traced, for a policy whose decision has no outputs, and for a batch
-    of one scenario.
+    Raises InputError, as it is traced, for a policy whose decision has no outputs, for a batch of
+    one scenario, and where first and last decisions leave none to train.
     """
     updates = steps * config.epochs * config.minibatches
     optimizer = decaying_adam(config, updates, eps=1e-5)
@@ -90,7 +97,7 @@ def ppo(
             optimizer,
             (state.variables, aside.log_std),
             aside.optimizer,
-            rows_of(sampled, advantage),
+            rows_of(sampled, advantage, trained_periods(config, periods)),
             shuffles,
             how,
             config.entropy * jnp.maximum(1 - state.step / steps, 0.0),

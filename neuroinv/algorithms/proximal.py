@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, PyTree, Scalar
 
+from neuroinv.config import HPOConfig, PPOConfig
 from neuroinv.gradients import Periods
 from neuroinv.rollout import Sampled
 from neuroinv.types import InputError
@@ -36,15 +37,27 @@ class Rows(NamedTuple):
     advantage: Float[Array, " rows"]
 
 
-def rows_of(sampled: Sampled, advantage: Periods, counted: slice = slice(None)) -> Rows:
-    """The decisions of the counted periods, with advantages in standard deviations."""
+def trained_periods(config: HPOConfig | PPOConfig, periods: int) -> slice:
+    """Those whose decisions are trained. Raises InputError where none is left."""
+    trained = slice(config.first_decisions, periods - config.last_decisions)
+    if trained.stop <= trained.start:
+        raise InputError(
+            f"algorithm.first_decisions is {config.first_decisions} and "
+            f"algorithm.last_decisions is {config.last_decisions}, which leaves none of "
+            f"{periods} periods to train; lower one"
+        )
+    return trained
+
+
+def rows_of(sampled: Sampled, advantage: Periods, trained: slice) -> Rows:
+    """The decisions of the trained periods, with advantages in standard deviations."""
     kept = (
         sampled.observation,
         sampled.drawn,
         sampled.log_prob,
-        standardised(advantage[:, counted]),
+        standardised(advantage[:, trained]),
     )
-    first = jax.tree.map(lambda leaf: leaf[:, counted], kept[:3])
+    first = jax.tree.map(lambda leaf: leaf[:, trained], kept[:3])
     # Not -1: what is observed may be empty, such as a history of no periods.
     count = kept[3].size
     flat = jax.tree.map(lambda leaf: leaf.reshape(count, *leaf.shape[2:]), (*first, kept[3]))

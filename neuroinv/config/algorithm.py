@@ -166,6 +166,10 @@ class PPOConfig:
     """Adam's learning rate for the learned value."""
     value_updates: Count = 4
     """Updates of the learned value for each batch, each on its share of the scenarios."""
+    first_decisions: Annotated[int, Field(ge=0)] = 0
+    """Decisions of so many first periods are lived with but not trained, as in hpo."""
+    last_decisions: Annotated[int, Field(ge=0)] = 0
+    """Likewise those of so many last periods."""
 
 
 @dataclass(frozen=True, config=SCHEMA)

@@ -12,7 +12,7 @@ from neuroinv.algorithms.ppo import ppo
 from neuroinv.config import PPOConfig
 from neuroinv.decisions import Categorical, Deterministic
 from neuroinv.rollout import average_costs, greedy, total
-from neuroinv.types import InputError, Policy, Scenarios
+from neuroinv.types import InputError, Policy, Problem, Scenarios
 
 COUNT, STEPS = 64, 150
 STOCK = jnp.linspace(-1.0, 3.0, COUNT)
@@ -78,6 +78,35 @@ def test_an_update_moves_the_gate_and_the_quantity_and_draws_anew():
         assert np.all(np.abs(once.variables - start.variables)[part] > 1e-5)
     _, again = update(start._replace(step=jnp.int32(1)), BATCH)
     assert metrics["train_cost"] != again["train_cost"]
+
+
+def test_first_and_last_decisions_are_lived_with_and_not_trained():
+    """A policy of other variables in every period moves those of the inner one alone."""
+    periods, ordered, gate = len(DEMAND), ordering(), gated(Categorical)
+
+    def step(fixed_cost, state, action, demand):
+        stock, outcome = ordered.step(fixed_cost, state[0], action, demand)
+        return (stock, state[1] + 1), outcome
+
+    problem = Problem(lambda *_: None, lambda *_: None, lambda params, state: state, step)
+    policy = Policy(
+        lambda key, seen: jnp.tile(jnp.asarray(POINT), (periods, 1)),
+        lambda variables, seen: gate.apply(variables[seen[1].astype(int)], seen[0]),
+    )
+    state = (STOCK, jnp.zeros(COUNT))
+    config = PPOConfig("ppo", value_hidden=(8,), first_decisions=1, last_decisions=1)
+    algorithm = ppo(problem, policy, (STOCK[0], jnp.zeros(())), config, STEPS, burn_in=0)
+    start = jax.jit(algorithm.init)(jax.random.key(0))
+    once, _ = jax.jit(algorithm.update)(start, BATCH._replace(state=state))
+    moved = np.any(once.variables != start.variables, axis=1)
+    np.testing.assert_array_equal(moved, [False, True, False])
+
+
+def test_first_and_last_decisions_leave_some_to_train():
+    algorithm = learner(first_decisions=2, last_decisions=1)
+    said = "first_decisions is 2 and .*last_decisions is 1, which leaves none of 3 periods to train"
+    with pytest.raises(InputError, match=said):
+        jax.eval_shape(lambda key: algorithm.update(algorithm.init(key), BATCH), jax.random.key(0))
 
 
 def test_noise_that_is_not_trained_stays():
