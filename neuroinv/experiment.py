@@ -19,8 +19,17 @@ from neuroinv.analysis.figures import learning_curves
 from neuroinv.analysis.statistics import Interval, bootstrap
 from neuroinv.analysis.table import Row, Table, read_table, to_json
 from neuroinv.build import Experiment, as_scored, build, dev_scenarios
-from neuroinv.config import Config, SeriesDemand, parse, to_mapping
+from neuroinv.config import (
+    Config,
+    GNNConfig,
+    InventoryConfig,
+    SeriesDemand,
+    SymmetryAwareConfig,
+    parse,
+    to_mapping,
+)
 from neuroinv.keys import Branch, branch
+from neuroinv.problems.inventory.instance import network_of
 from neuroinv.references import Reference, exact_costs, fitted_level, references
 from neuroinv.rollout import Act, average_costs, greedy, total
 from neuroinv.training import checkpoint
@@ -138,7 +147,7 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
     """A run's experiment and the best variables of its seeds (leaves lead with seeds).
 
     Raises InputError where there is no run, no checkpoint, or one that does not fit the overridden
-    config.
+    config or its graph.
     """
     if not (path / "config.yaml").exists():
         raise InputError(
@@ -153,6 +162,7 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
     stored = checkpoint.latest(path / "checkpoints")
     if stored is None:
         raise InputError(f"{path} has no checkpoint yet; train the run first")
+    _check_graph(path, parse(kept), config)
     like = _state_like(experiment).best_variables
     return experiment, checkpoint.restore_field(stored, "best_variables", like)
 
@@ -168,6 +178,25 @@ def _check_complete(path: Path, kept: Any, filled: Any, above: str = "") -> None
                 "made it; train it anew"
             )
         _check_complete(path, kept[name], value, f"{above}{name}.")
+
+
+def _check_graph(path: Path, trained: Config, asked: Config) -> None:
+    """Raise InputError where variables know nodes and edges by their place, and the graph that they
+    are asked about has others there. Shapes may agree all the same."""
+    fits_any = isinstance(asked.policy, GNNConfig | SymmetryAwareConfig)
+    known, other = trained.problem, asked.problem
+    if fits_any or not isinstance(known, InventoryConfig) or not isinstance(other, InventoryConfig):
+        return
+    graphs = [
+        ([node.kind for node in network.nodes], network.edges)
+        for network in (network_of(known), network_of(other))
+    ]
+    if graphs[0] != graphs[1]:
+        raise InputError(
+            f"{path} was trained on the graph of {known.name}, whose nodes and edges "
+            f"policy={asked.policy.kind} knows by their place, and that of {other.name} is "
+            "another; name a problem with the same graph, or train policy=gnn, which fits any"
+        )
 
 
 def _state_like(experiment: Experiment) -> LoopState:
@@ -186,7 +215,7 @@ def _state_like(experiment: Experiment) -> LoopState:
 
 def _start_variables(experiment: Experiment) -> PyTree | None:
     """Best variables of the run to start from; None to start anew, or where the run has begun.
-    Raises InputError where there is no such run, or its variables do not fit."""
+    Raises InputError where there is no such run, or its variables or its graph do not fit."""
     given = experiment.config.training.start_from
     begun = checkpoint.latest(run_path(experiment.config) / "checkpoints") is not None
     if given is None or experiment.algorithm is None or begun:
@@ -195,7 +224,8 @@ def _start_variables(experiment: Experiment) -> PyTree | None:
         raise InputError(
             f"training.start_from is {given}, which is no complete run; name a run directory"
         )
-    _, variables = load(Path(given))
+    source, variables = load(Path(given))
+    _check_graph(Path(given), source.config, experiment.config)
     wanted = _state_like(experiment).best_variables
     stored, needed = (jax.tree.map(jnp.shape, tree) for tree in (variables, wanted))
     if stored != needed:

@@ -19,7 +19,7 @@ from small_runs import SMALL, SMALL_NET, small_config
 from neuroinv import experiment as experiments  # test_costs would be taken for a test
 from neuroinv.analysis.table import read_table
 from neuroinv.build import build
-from neuroinv.config import digest, parse
+from neuroinv.config import digest, parse, to_mapping
 from neuroinv.experiment import _state_like, evaluate, train
 from neuroinv.rollout import greedy
 from neuroinv.training import checkpoint
@@ -242,6 +242,19 @@ def test_evaluate_keeps_the_order_of_nodes_and_edges(tmp_path):
     """A perceptron's inputs and outputs follow it, and it is not that of the alphabet."""
     finished = train(small_config(tmp_path, "problem=serial_3", "policy.hidden=[4]"))
     assert evaluate(finished.path) == finished.table
+
+
+def test_variables_of_another_graph_are_refused_though_their_shapes_fit(tmp_path):
+    """Three locations in a row, and a warehouse with two stores: each has three edges."""
+    finished = train(small_config(tmp_path, "problem=serial_3", "policy.hidden=[4]"))
+    stores = ("problem=one_warehouse_lost", "problem.nodes.store.count=2")
+    asked = small_config(tmp_path, *stores, "policy.hidden=[4]", "problem.lead_time_bound=4")
+    said = r"trained on the graph of serial_3, .*policy=mlp knows .* and that of one_warehouse.*gnn"
+    with pytest.raises(InputError, match=said):
+        evaluate(finished.path, lambda run: run | {"problem": to_mapping(asked)["problem"]})
+    start = dataclasses.replace(asked.training, start_from=str(finished.path))
+    with pytest.raises(InputError, match=said):
+        train(dataclasses.replace(asked, training=start))
 
 
 def test_a_checkpoint_of_another_structure_is_one_sentence(example):

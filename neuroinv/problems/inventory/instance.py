@@ -67,10 +67,17 @@ class Instance(NamedTuple):
 
 
 def build_instance(config: InventoryConfig) -> Instance:
-    """Expand the groups of nodes and edges, check the network, and read the sales table, if any.
+    """The network of a config, and the sales table, if any.
 
     Raises InputError for all that is wrong with the graph, the lead times or the table.
     """
+    network = network_of(config)
+    return Instance(config, network, _read(config, network))
+
+
+def network_of(config: InventoryConfig) -> Network:
+    """Groups of nodes and edges expanded, and checked. Raises InputError for all that is wrong with
+    the graph or its lead times."""
     nodes = [node for group in config.nodes.items() for node in _members(*group)]
     indices = {node.name: range(i, i + 1) for i, node in enumerate(nodes)}
     for name, node in config.nodes.items():
@@ -121,12 +128,11 @@ def build_instance(config: InventoryConfig) -> Instance:
     network = build_network(
         tuple(nodes), tuple(edges), config.lead_time_bound, config.unmet_demand, config.objective
     )
-    network = network._replace(
+    return network._replace(
         order_cells=order_cells,
         sized_edges=tuple(sized_edges),
         joint_orders=tuple(joint_orders),
     )
-    return Instance(config, network, _read(config, network))
 
 
 def _members(name: str, group: NodeConfig) -> list[Node]:
