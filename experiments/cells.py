@@ -79,9 +79,10 @@ def write_table(
     cells: Iterable[Any],
     row_of: Callable[[Any], dict[str, Any]],
     figure: Figure,
+    **more: Figure,
 ) -> None:
     """Compute a row per cell, add it to those in `results/NAME.csv` at once, print the table, and
-    draw `results/NAME.svg` of it.
+    draw `results/NAME.svg` of it, and `results/NAME_KEY.svg` of each figure more.
 
     A row takes the place of the one with the same values in the columns `keys`, by which the table
     is sorted. `results/NAME.json` says what wrote it last. Quick sizes are named NAME_quick.
@@ -97,6 +98,8 @@ def write_table(
         )
     table = _read(path.with_suffix(".csv"))
     draw(table, figure, path.with_suffix(".svg"))
+    for key, another in more.items():
+        draw(table, another, path.with_name(f"{path.name}_{key}.svg"))
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, float_precision=4):
         print(table)
 

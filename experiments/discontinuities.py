@@ -7,10 +7,10 @@ One item each: a fixed cost, fixed costs in steps with a largest order, a least 
 large orders, and lead times that depend on the size. `hpo` chooses a size and an order within it;
 `relaxed` weighs the sizes (Gumbel-softmax), `straight through` likewise with the chosen size in the
 simulator; `smoothed` makes no choice and meets smooth weights of the sizes; `continuous only`
-differentiates through the jumps as if there were none (hdpo, mlp); `ppo` learns from costs alone.
-Costs are of whole orders on the same paths; the optimum is exact where theory has one. `hpo` leaves
-decisions untrained whose costs are counted in part, at either end of a rollout; the others have no
-such option.
+differentiates through the jumps as if there were none (hdpo, mlp); `ppo` learns from costs alone,
+`learned critic` from a net that says what an action will cost. Costs are of whole orders on the
+same paths; the optimum is exact where theory has one. `hpo` and `ppo` leave decisions untrained
+whose costs are counted in part, at either end of a rollout; the others have no such option.
 """
 
 from __future__ import annotations
@@ -28,14 +28,11 @@ PROBLEMS = (
     "size_lead_time_store",
 )
 HYBRID = ["policy=hybrid", "policy.choice=per_edge"]
+INNER = ["algorithm.first_decisions=20", "algorithm.last_decisions=10"]
 WAYS = {
-    "hpo": [
-        "algorithm=hpo",
-        "algorithm.first_decisions=20",
-        "algorithm.last_decisions=10",
-        *HYBRID,
-    ],
-    "ppo": ["algorithm=ppo", "algorithm.learning_rate=0.001", *HYBRID],
+    "hpo": ["algorithm=hpo", *INNER, *HYBRID],
+    "ppo": ["algorithm=ppo", "algorithm.learning_rate=0.001", *INNER, *HYBRID],
+    "learned critic": ["algorithm=learned_critic", *HYBRID],
     "relaxed": ["algorithm=relaxed", *HYBRID],
     "straight through": ["algorithm=relaxed", "algorithm.straight_through=true", *HYBRID],
     "smoothed": ["algorithm=relaxed", "policy=mlp"],

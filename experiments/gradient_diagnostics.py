@@ -167,4 +167,27 @@ if __name__ == "__main__":
         lines=("estimator",),
         panel="items",
     )
-    write_table("gradient_diagnostics", ("items", "updates", "estimator"), cells, row, figure)
+    above_least = Figure(
+        "percent_above_least",
+        ("alignment",),
+        "cosine of two halves of the scenarios",
+        lines=("estimator",),
+        panel="items",
+        log_x=True,
+    )
+    cross_term = Figure(
+        "percent_above_least",
+        ("cross_share_of_signal",),
+        "share of the cross term in the signal",
+        lines=("items",),
+        log_x=True,
+    )
+    write_table(
+        "gradient_diagnostics",
+        ("items", "updates", "estimator"),
+        cells,
+        row,
+        figure,
+        above_least=above_least,
+        cross_term=cross_term,
+    )

@@ -147,9 +147,9 @@ class GNNConfig:
     echelon's inventory position to that level."""
     allocation: Literal["proportional", "softmax", "balanced"] = "proportional"
     """How stock of a location is shared when more is wanted than there is: in proportion to what is
-    wanted, as always where costs jump with the size of an order; by a softmax; or so that all who
-    get something are left the same height short of what they want, in units that the net chooses
-    (water filling, Federgruen and Zipkin 1984)."""
+    wanted, the only way where costs jump with the size of an order; by a softmax; or so that all
+    who get something are left the same height short of what they want, in units that the net
+    chooses (water filling, Federgruen and Zipkin 1984)."""
     choice: Choice = "joint"
     """Where costs jump with the size of an order: joint chooses one regime for all such edges;
     per_edge one for each."""

@@ -232,8 +232,15 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
     given up where not all can be shipped, in multiples of typical demand. Where costs jump with the
     size of an order, every edge has a logit and an output for each regime; a joint choice is made
     by the mean of the edges' logits.
+
+    Raises InputError for another allocation than a proportional one where costs jump.
     """
     regimes = network.order_cells
+    if regimes and config.allocation != "proportional":
+        raise InputError(
+            f"policy.allocation is {config.allocation}, but where costs jump with the size of an "
+            "order, orders are cut in proportion; leave it out"
+        )
     balanced = config.allocation == "balanced"
     net = MessagePassing(config, 2 * regimes or 1 + balanced)
     sized = np.asarray(network.sized_edges, np.int32)

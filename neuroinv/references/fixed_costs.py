@@ -2,7 +2,8 @@
 that share one, at their best.
 
 Levels of policies for which no exact answer is known are searched on simulated paths of their own,
-which are neither those of training nor those of the test.
+which are neither those of training nor those of the test. All items share the few numbers that are
+searched: periods of demand, beyond the lead time and this period, that an order is to last.
 """
 
 from __future__ import annotations
@@ -54,8 +55,7 @@ def fixed_cost_references(instance: Instance) -> tuple[Reference, ...]:
         return ()
     if len(network.edges) == 1:
         return _one_item(instance, params)
-    charged = np.concatenate([params.holding_cost, params.underage_cost])
-    if config.unmet_demand == "lost" or not (charged > 0).all():
+    if not (np.concatenate([params.holding_cost, params.underage_cost]) > 0).all():
         return ()
     return _several_items(instance, params)
 
@@ -140,13 +140,15 @@ def _reviewed(
     cost_of: Callable[[Policy | HindsightPolicy, PyTree], float],
     level: Callable[[float], Array],
 ) -> Reference:
-    """The best (R, S): exact for demand in whole units that shares one fixed cost and lead time."""
+    """The best (R, S): exact for backlogged demand in whole units that shares one fixed cost and
+    lead time, else the best of some review periods and covers on the search's paths."""
     network, demand, sizes = instance.network, params.demand, params.sizes
     policy, at_edges = periodic_review(network), destinations(network)
     assert sizes is not None
     one_order = network.joint_orders == (tuple(range(len(network.edges))),)
     shared = one_order and not sizes.fixed_cost.any() and all_equal(np.asarray(params.lead_time))
-    if isinstance(demand, Discrete) and shared:
+    backlogged = network.unmet_demand == "backlogged"
+    if isinstance(demand, Discrete) and shared and backlogged:
         best = optima.periodic_review_optimum(
             [_probabilities(row) for row in np.asarray(demand.cumulative, np.float64)[at_edges]],
             int(params.lead_time[0]),

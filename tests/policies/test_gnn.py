@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -169,6 +171,14 @@ def test_a_lead_time_changes_what_is_ordered_on_its_edge():
     before, after = (policy.apply(variables, s).outputs for s in (seen, longer))
     assert abs(float(after[2] - before[2])) > 1e-6
 
+    def told(observes):
+        config = dataclasses.replace(SMALL, observes=observes)
+        before, after = (graph_of(network, s, config).edges for s in (seen, longer))
+        return np.any(before != after, axis=1).tolist()
+
+    assert told(SMALL.observes) == [False, False, True, False, False]
+    assert not any(told(("costs",)))
+
 
 def test_the_graph_lists_edges_then_loops_where_stock_may_be_kept():
     network, seen = warehouse_and_stores(3)
@@ -204,6 +214,15 @@ def test_what_is_read_of_a_graph_does_not_hang_on_the_bound_of_its_lead_times():
     # Nor on anything else: one store that gets its orders at once is read by the same variables.
     small = one_store(lead_time_bound=0)
     gnn(small, SMALL).apply(variables, random_observation(small, KEY)).mode()
+
+
+@pytest.mark.parametrize("allocation", ["softmax", "balanced"])
+def test_orders_of_regimes_are_cut_in_proportion_or_refused(allocation):
+    network = one_store()._replace(order_cells=2)
+    with pytest.raises(
+        InputError, match=f"policy.allocation is {allocation}, but where costs jump"
+    ):
+        gnn(network, GNNConfig("gnn", allocation=allocation))
 
 
 @pytest.mark.parametrize("config", [GNNConfig, SymmetryAwareConfig])

@@ -163,7 +163,17 @@ def test_items_that_share_nothing_are_reviewed_by_simulation(tmp_path, unsearche
     assert review.exact is None
 
 
-VARIES = "problem.edges.order.fixed_cost={low: 1, high: 9, vary: scenario}"
+def test_items_that_lose_sales_are_reviewed_by_simulation(tmp_path, unsearched):
+    """A review every period pays the joint cost every period."""
+    experiment = items(tmp_path, "problem.unmet_demand=lost")
+    review, *others = references(experiment.instance)
+    assert [one.name for one in others] == ["best (Q, S)", "best can-order"]
+    assert review.exact is None
+    cost, _ = simulated(experiment, review)
+    always = review.variables._replace(review_periods=jnp.int32(1))
+    assert cost < 0.8 * simulated(experiment, review._replace(variables=always))[0]
+
+
 SILENT = [
     ["problem=minimum_order_store"],
     ["problem=bulk_discount_store"],
@@ -174,7 +184,6 @@ SILENT = [
         "problem=fixed_cost_store",
         "problem.edges.order.fixed_cost={low: 1, high: 9, vary: scenario}",
     ],
-    ["problem=joint_replenishment", "problem.unmet_demand=lost"],
     ["problem=joint_replenishment", "problem.nodes.item.underage_cost=0"],
     ["problem=joint_replenishment", "problem.nodes.item.holding_cost=0"],
     ["problem=one_warehouse_lost", "+problem.edges.to_store.fixed_cost=5"],
