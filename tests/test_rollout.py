@@ -33,6 +33,16 @@ from neuroinv.composition import choices, conf_folder
 from neuroinv.config import PolicyConfig
 from neuroinv.policies.allocation import proportional
 from neuroinv.policies.just_in_time import just_in_time
+from neuroinv.policies.reorder import (
+    CanOrder,
+    JointQuantity,
+    PeriodicReview,
+    ReorderLevels,
+    can_order,
+    joint_quantity,
+    periodic_review,
+    reorder,
+)
 from neuroinv.policies.stock_levels import base_stock, capped_base_stock
 from neuroinv.policies.wanted_orders import wanted_orders
 from neuroinv.problems.inventory.demand import Series
@@ -254,6 +264,27 @@ def test_every_policy_that_ships_is_among_those_that_must_not_see_the_future():
 def test_what_is_not_yet_known_changes_no_action(choice, name, changes):
     network = (NETWORKS | {"fixed costs": SIZED.network})[name]
     actions, changed = actions_after_changes(network, policy_of(choice, network, changes))
+    for period, others in enumerate(changed):
+        np.testing.assert_array_equal(others[: period + 1], actions[: period + 1])
+    assert any(np.any(others != actions) for others in changed), "what is known must matter"
+
+
+LEVEL = jnp.full(1, 60.0)  # whatever the store has at first, it orders
+CLASSICAL = {
+    "(s, S, q)": (reorder, ReorderLevels(LEVEL - 5, LEVEL, jnp.full(1, 40.0))),
+    "(R, S)": (periodic_review, PeriodicReview(jnp.int32(2), LEVEL)),
+    "(Q, S)": (joint_quantity, JointQuantity(jnp.float32(5.0), LEVEL)),
+    "can-order": (can_order, CanOrder(LEVEL - 5, LEVEL - 3, LEVEL)),
+}
+
+
+@pytest.mark.parametrize("name", CLASSICAL)
+def test_nor_an_action_of_a_classical_policy_for_fixed_costs(name):
+    """(R, S) is told what a hindsight policy is, and reads no more of it than the period."""
+    network = NETWORKS["one store, lost"]
+    policy, levels = CLASSICAL[name]
+    given = policy(network)._replace(init=lambda key, seen: levels)
+    actions, changed = actions_after_changes(network, given)
     for period, others in enumerate(changed):
         np.testing.assert_array_equal(others[: period + 1], actions[: period + 1])
     assert any(np.any(others != actions) for others in changed), "what is known must matter"
