@@ -41,7 +41,8 @@ from neuroinv.types import HindsightPolicy, Policy
 
 SEARCH_SCENARIOS, SEARCH_PERIODS, SEARCH_BURN_IN = 64, 300, 50
 LONGEST_LOST_LEAD_TIME = 2  # periods; under lost sales the states multiply with each one more
-COVERS = np.arange(0.5, 8.5, 0.5)  # periods of demand that an order is to last beyond protection
+CYCLES = np.linspace(0.2, 2.0, 19)  # tried shares of the economic time between orders
+TRIED_FURTHER = 3  # starts; cycles of another number of periods are another local optimum
 
 
 def fixed_cost_references(instance: Instance) -> tuple[Reference, ...]:
@@ -100,6 +101,9 @@ def _several_items(instance: Instance, params: Parameters) -> tuple[Reference, .
     )
     safety = scipy.stats.norm.ppf(underage / (underage + holding))
     lead_time = np.asarray(params.lead_time, np.float64)
+    assert params.sizes is not None
+    fixed = np.sum(params.sizes.joint_fixed_cost) + np.max(params.sizes.fixed_cost, axis=1).sum()
+    covers = CYCLES * np.sqrt(2 * fixed / (holding @ mean))
 
     def level(cover: float) -> Array:
         """Stock that lasts for the lead time, this period and `cover` more, in whole units."""
@@ -116,17 +120,17 @@ def _several_items(instance: Instance, params: Parameters) -> tuple[Reference, .
         return CanOrder(level(must), level(can), level(up_to))
 
     of_joint, of_can = joint_quantity(network), can_order(network)
-    starts = [np.asarray([cover, cover]) for cover in COVERS]
+    starts = [np.asarray([cover, last * cover]) for cover in covers for last in (0.8, 1.0)]
     best_joint = joint(_search(lambda point: cost_of(of_joint, joint(point)), starts))
     starts = [
         np.asarray([must, joined * (cover - must), (1 - joined) * (cover - must)])
         for must in (-1.0, 0.0)
-        for cover in COVERS[1::2]
+        for cover in covers[::2]
         for joined in (0.5, 1.0)
     ]
     best_can = opportune(_search(lambda point: cost_of(of_can, opportune(point)), starts))
     return (
-        _reviewed(instance, params, cost_of, level),
+        _reviewed(instance, params, cost_of, level, covers),
         Reference(
             "best (Q, S)", f"Q={float(best_joint.quantity):.0f}", None, of_joint, best_joint, False
         ),
@@ -139,6 +143,7 @@ def _reviewed(
     params: Parameters,
     cost_of: Callable[[Policy | HindsightPolicy, PyTree], float],
     level: Callable[[float], Array],
+    covers: Float64[np.ndarray, " covers"],
 ) -> Reference:
     """The best (R, S): exact for backlogged demand in whole units that shares one fixed cost and
     lead time, else the best of some review periods and covers on the search's paths."""
@@ -164,9 +169,9 @@ def _reviewed(
         return Reference("best (R, S)", f"R={best.review_periods}", cost, policy, variables, False)
     tried = [
         PeriodicReview(jnp.int32(review), level(cover))
-        for review in range(1, int(COVERS[-1]) + 1)
-        for cover in COVERS
-        if cover <= review
+        for review in sorted({max(1, round(cover)) for cover in covers})
+        for cover in covers
+        if cover <= review + 1
     ]
     costs = [cost_of(policy, variables) for variables in tried]
     variables = tried[int(np.argmin(costs))]
@@ -202,9 +207,10 @@ def _simulated_cost(instance: Instance) -> Callable[[Policy | HindsightPolicy, P
 
 
 def _search(cost_of: Callable[[np.ndarray], float], starts: list[np.ndarray]) -> np.ndarray:
-    """The best point that Nelder and Mead find from the best of the starts."""
-    start = min(starts, key=cost_of)
-    found = scipy.optimize.minimize(
-        cost_of, start, method="Nelder-Mead", options={"maxfev": 80, "xatol": 0.02, "fatol": 1e-3}
-    )
-    return found.x
+    """The best point that Nelder and Mead find from the best few of the starts."""
+    how = {"maxfev": 60, "xatol": 0.02, "fatol": 1e-3}
+    found = [
+        scipy.optimize.minimize(cost_of, start, method="Nelder-Mead", options=how)
+        for start in sorted(starts, key=cost_of)[:TRIED_FURTHER]
+    ]
+    return min(found, key=lambda one: one.fun).x

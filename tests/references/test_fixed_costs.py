@@ -113,6 +113,22 @@ def test_items_that_share_a_fixed_cost_have_three_policies_at_their_best(tmp_pat
     assert cost_of(can.policy, levels) < cost_of(can.policy, alone)
 
 
+def test_slow_items_are_searched_for_cycles_as_long_as_pay(tmp_path, quick):
+    """An order of theirs lasts for fifty periods; no other size or levels do better."""
+    dear = ["problem=joint_replenishment_2", "problem.edges.order.joint_fixed_cost=100"]
+    experiment = build(small_config(tmp_path, *dear))
+    _, joint, _ = references(experiment.instance)
+    cost_of = fixed_costs._simulated_cost(experiment.instance)
+    quantity, levels = joint.variables
+    best = cost_of(joint.policy, joint.variables)
+    for more in (0.25, 0.5, 2.0):
+        for higher in (0.5, 1.0, 2.0):
+            other = joint.variables._replace(
+                quantity=more * quantity, order_up_to_level=jnp.round(higher * levels)
+            )
+            assert best <= cost_of(joint.policy, other)
+
+
 def test_a_search_ends_no_worse_than_its_best_start():
     def cost_of(point):
         return float(np.round(np.sum((point - 3.3) ** 2), 1))
