@@ -10,7 +10,8 @@ simulator; `smoothed` makes no choice and meets smooth weights of the sizes; `co
 differentiates through the jumps as if there were none (hdpo, mlp); `ppo` learns from costs alone,
 `learned critic` from a net that says what an action will cost. Costs are of whole orders on the
 same paths; the optimum is exact where theory has one. `hpo` and `ppo` leave decisions untrained
-whose costs are counted in part, at either end of a rollout; the others have no such option.
+whose costs are counted in part, at either end of a rollout; the others have no such option. `hpo`
+tries sizes for longer than by default (`algorithm.entropy`), or a discount may go unseen.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ PROBLEMS = (
 HYBRID = ["policy=hybrid", "policy.choice=per_edge"]
 INNER = ["algorithm.first_decisions=20", "algorithm.last_decisions=10"]
 WAYS = {
-    "hpo": ["algorithm=hpo", *INNER, *HYBRID],
+    "hpo": ["algorithm=hpo", "algorithm.entropy=0.2", *INNER, *HYBRID],
     "ppo": ["algorithm=ppo", "algorithm.learning_rate=0.001", *INNER, *HYBRID],
     "learned critic": ["algorithm=learned_critic", *HYBRID],
     "relaxed": ["algorithm=relaxed", *HYBRID],

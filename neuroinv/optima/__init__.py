@@ -56,6 +56,7 @@ from neuroinv.optima.newsvendor import (
     backlogged_optimum_normal,
 )
 from neuroinv.optima.one_warehouse import WarehouseBound, warehouse_bound
+from neuroinv.optima.order_sizes import OrderSizeOptimum, order_size_optimum
 from neuroinv.optima.periodic_review import (
     PeriodicReviewPolicy,
     periodic_review_cost,
@@ -100,6 +101,7 @@ __all__ = [
     "DualSourcingPolicy",
     "LevelDemand",
     "ModeSchedule",
+    "OrderSizeOptimum",
     "PeriodicReviewPolicy",
     "ReorderPolicy",
     "SerialOptimum",
@@ -142,6 +144,7 @@ __all__ = [
     "lost_sales_optimum",
     "myopic_policy",
     "negative_binomial_pmf",
+    "order_size_optimum",
     "periodic_review_cost",
     "periodic_review_optimum",
     "periodic_review_policy",

@@ -103,7 +103,7 @@ def fixed_cost_optimum(
     # is at least the holding cost of mean stock.
     mean = float(np.arange(total.size) @ total)
     highest = max(math.ceil(mean + least / holding_cost), base_stock)
-    level_costs = _level_costs(total, reorder, highest, costs)
+    level_costs = costs_of_levels(total, reorder, highest, costs)
     cycle = _Cycle(reorder, level_costs, mean_visits(demand, level_costs.size), fixed_cost)
     up_to = base_stock
     for level in range(base_stock + 1, highest + 1):
@@ -147,7 +147,7 @@ def reorder_policy_cost(
     demand = checked_lost_sales_demand(probabilities)
     total = discrete_sum(demand, lead_time + 1)
     costs = (holding_cost, underage_cost)
-    level_costs = _level_costs(total, reorder_level, order_up_to_level, costs)
+    level_costs = costs_of_levels(total, reorder_level, order_up_to_level, costs)
     visits = mean_visits(demand, level_costs.size)
     cycle = _Cycle(reorder_level, level_costs, visits, fixed_cost)
     return _average_cost(cycle, reorder_level, order_up_to_level)
@@ -192,7 +192,7 @@ def _first_reorder_level(
     """The best reorder level for ordering up to the base-stock level, and its average cost."""
     span = FIRST_SPAN
     while True:
-        falling = _level_costs(total, base_stock - span, base_stock, costs)[::-1]
+        falling = costs_of_levels(total, base_stock - span, base_stock, costs)[::-1]
         visits = mean_visits(demand, span)
         averages = (fixed_cost + np.cumsum(visits * falling[:-1])) / np.cumsum(visits)
         # The average falls as long as the next level down costs less.
@@ -203,7 +203,7 @@ def _first_reorder_level(
         span *= 2
 
 
-def _level_costs(
+def costs_of_levels(
     total: Float64[np.ndarray, " summed"], lowest: int, highest: int, costs: tuple[float, float]
 ) -> Float64[np.ndarray, " levels"]:
     """G of the levels from lowest to highest, for the demand of lead time and period in total."""

@@ -1,64 +1,45 @@
-"""Orders with a fixed cost: the exact optimum of one item, and the classical policies of several
-that share one, at their best.
-
-Levels of policies for which no exact answer is known are searched on simulated paths of their own,
-which are neither those of training nor those of the test. All items share the few numbers that are
-searched: periods of demand, beyond the lead time and this period, that an order is to last.
-"""
+"""Orders with a fixed cost, or with costs that jump at other sizes: the exact optimum of one item,
+and what is known of several."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.optimize
-import scipy.stats
-from jaxtyping import Array, Float64, PyTree
+from jaxtyping import Array, Float64, Int
 
 from neuroinv import optima
-from neuroinv.keys import Branch, branch
-from neuroinv.policies.reorder import (
-    CanOrder,
-    JointQuantity,
-    PeriodicReview,
-    ReorderLevels,
-    can_order,
-    joint_quantity,
-    periodic_review,
-    reorder,
-)
-from neuroinv.problems.inventory.demand import Discrete
-from neuroinv.problems.inventory.dynamics import Parameters, inventory_problem
-from neuroinv.problems.inventory.instance import Instance, draw_parameters
-from neuroinv.problems.inventory.network import destinations, locations, sources
-from neuroinv.references.fixed import all_equal, fixed_parameters
+from neuroinv.policies.reorder import ReorderLevels, reorder
+from neuroinv.problems.inventory.dynamics import Parameters
+from neuroinv.problems.inventory.instance import Instance
+from neuroinv.problems.inventory.network import locations, sources
+from neuroinv.problems.inventory.order_sizes import fixed_cost, lead_times_by_size, sized
+from neuroinv.references.fixed import fixed_parameters
+from neuroinv.references.joint_orders import joint_order_references
 from neuroinv.references.one_store import as_one_store
 from neuroinv.references.reference import Reference
-from neuroinv.rollout import average_costs, draw, greedy, total
-from neuroinv.types import HindsightPolicy, Policy
 
-SEARCH_SCENARIOS, SEARCH_PERIODS, SEARCH_BURN_IN = 64, 300, 50
 LONGEST_LOST_LEAD_TIME = 2  # periods; under lost sales the states multiply with each one more
-CYCLES = np.linspace(0.2, 2.0, 19)  # tried shares of the economic time between orders
-TRIED_FURTHER = 3  # starts; cycles of another number of periods are another local optimum
 
 
 def fixed_cost_references(instance: Instance) -> tuple[Reference, ...]:
     """The optimum of one item; the best (R, S), (Q, S) and can-order policy of several. Nothing
-    where costs jump at other sizes than zero, or where items do not come straight from supply."""
+    where items do not come straight from supply, or costs of several jump at other sizes than
+    zero."""
     network, config = instance.network, instance.config
     direct = len(locations(network)) == len(network.edges) and (sources(network) < 0).all()
     plain = all(edge.order_sizes is None for edge in config.edges.values())
     params = fixed_parameters(instance)
-    if not direct or not plain or params is None or config.objective != "cost":
+    if not direct or params is None or config.objective != "cost":
         return ()
     if len(network.edges) == 1:
-        return _one_item(instance, params)
-    if not (np.concatenate([params.holding_cost, params.underage_cost]) > 0).all():
+        return _one_item(instance, params) if plain else _one_item_by_size(instance, params)
+    charged = (np.concatenate([params.holding_cost, params.underage_cost]) > 0).all()
+    if not plain or not charged:
         return ()
-    return _several_items(instance, params)
+    return joint_order_references(instance, params)
 
 
 def _one_item(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
@@ -91,126 +72,32 @@ def _one_item(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
     )
 
 
-def _several_items(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
-    network = instance.network
-    cost_of = _simulated_cost(instance)
-    at_edges, demand = destinations(network), params.demand
-    mean, std, holding, underage = (
-        np.asarray(values, np.float64)[at_edges]
-        for values in (demand.mean, demand.std, params.holding_cost, params.underage_cost)
-    )
-    safety = scipy.stats.norm.ppf(underage / (underage + holding))
-    lead_time = np.asarray(params.lead_time, np.float64)
-    assert params.sizes is not None
-    fixed = np.sum(params.sizes.joint_fixed_cost) + np.max(params.sizes.fixed_cost, axis=1).sum()
-    covers = CYCLES * np.sqrt(2 * fixed / (holding @ mean))
-
-    def level(cover: float) -> Array:
-        """Stock that lasts for the lead time, this period and `cover` more, in whole units."""
-        periods = lead_time + 1 + max(cover, -lead_time.min() - 0.5)
-        exact = mean * periods + safety * std * np.sqrt(periods)
-        return jnp.asarray(np.round(exact), jnp.float32)
-
-    def joint(point: np.ndarray) -> JointQuantity:
-        cover, last = point
-        return JointQuantity(jnp.float32(last * mean.sum()), level(cover))
-
-    def opportune(point: np.ndarray) -> CanOrder:
-        must, can, up_to = np.cumsum([point[0], *np.abs(point[1:])])
-        return CanOrder(level(must), level(can), level(up_to))
-
-    of_joint, of_can = joint_quantity(network), can_order(network)
-    starts = [np.asarray([cover, last * cover]) for cover in covers for last in (0.8, 1.0)]
-    best_joint = joint(_search(lambda point: cost_of(of_joint, joint(point)), starts))
-    starts = [
-        np.asarray([must, joined * (cover - must), (1 - joined) * (cover - must)])
-        for must in (-1.0, 0.0)
-        for cover in covers[::2]
-        for joined in (0.5, 1.0)
-    ]
-    best_can = opportune(_search(lambda point: cost_of(of_can, opportune(point)), starts))
-    return (
-        _reviewed(instance, params, cost_of, level, covers),
-        Reference(
-            "best (Q, S)", f"Q={float(best_joint.quantity):.0f}", None, of_joint, best_joint, False
-        ),
-        Reference("best can-order", "(s, c, S) of every item", None, of_can, best_can, False),
-    )
-
-
-def _reviewed(
-    instance: Instance,
-    params: Parameters,
-    cost_of: Callable[[Policy | HindsightPolicy, PyTree], float],
-    level: Callable[[float], Array],
-    covers: Float64[np.ndarray, " covers"],
-) -> Reference:
-    """The best (R, S): exact for backlogged demand in whole units that shares one fixed cost and
-    lead time, else the best of some review periods and covers on the search's paths."""
-    network, demand, sizes = instance.network, params.demand, params.sizes
-    policy, at_edges = periodic_review(network), destinations(network)
+def _one_item_by_size(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
+    """Only for whole orders: a part of a unit may be worth ordering next to a breakpoint."""
+    config, network, sizes = instance.config, instance.network, params.sizes
+    (name, edge), *_ = config.edges.items()
+    free = dataclasses.replace(edge, procurement_cost=0.0)
+    store = as_one_store(dataclasses.replace(config, edges={name: free}))
+    if config.unmet_demand == "lost" or not config.whole_units or lead_times_by_size(edge):
+        return ()
+    if store is None or not isinstance(store.demand, np.ndarray):
+        return ()
     assert sizes is not None
-    one_order = network.joint_orders == (tuple(range(len(network.edges))),)
-    shared = one_order and not sizes.fixed_cost.any() and all_equal(np.asarray(params.lead_time))
-    backlogged = network.unmet_demand == "backlogged"
-    if isinstance(demand, Discrete) and shared and backlogged:
-        best = optima.periodic_review_optimum(
-            [_probabilities(row) for row in np.asarray(demand.cumulative, np.float64)[at_edges]],
-            int(params.lead_time[0]),
-            np.asarray(params.holding_cost, np.float64)[at_edges],
-            np.asarray(params.underage_cost, np.float64)[at_edges],
-            float(sizes.joint_fixed_cost[0]),
-        )
-        variables = PeriodicReview(
-            jnp.int32(best.review_periods), jnp.asarray(best.levels, jnp.float32)
-        )
-        # Whatever is demanded is bought some day.
-        cost = best.cost + float(params.procurement_cost @ demand.mean[at_edges])
-        return Reference("best (R, S)", f"R={best.review_periods}", cost, policy, variables, False)
-    tried = [
-        PeriodicReview(jnp.int32(review), level(cover))
-        for review in sorted({max(1, round(cover)) for cover in covers})
-        for cover in covers
-        if cover <= review + 1
-    ]
-    costs = [cost_of(policy, variables) for variables in tried]
-    variables = tried[int(np.argmin(costs))]
-    return Reference(
-        "best (R, S)", f"R={int(variables.review_periods)}", None, policy, variables, False
-    )
 
+    @jax.jit
+    @jax.vmap
+    def cost(quantity: Array) -> Array:
+        orders = sized(sizes, quantity[None])
+        unit_cost = params.procurement_cost + jnp.sum(orders.cells * sizes.procurement_cost, axis=1)
+        paid = fixed_cost(sizes, orders, network.joint_orders) + jnp.sum(unit_cost * quantity)
+        return jnp.where(orders.quantity[0] == quantity, paid, jnp.inf)
 
-def _probabilities(cumulative: Float64[np.ndarray, " support"]) -> Float64[np.ndarray, " support"]:
-    found = np.diff(np.clip(cumulative, 0.0, 1.0), prepend=0.0)
-    return found / found.sum()
+    def order_costs(quantities: Int[np.ndarray, " sizes"]) -> Float64[np.ndarray, " sizes"]:
+        return np.asarray(cost(jnp.asarray(quantities, float)), np.float64)
 
-
-def _simulated_cost(instance: Instance) -> Callable[[Policy | HindsightPolicy, PyTree], float]:
-    """Average cost of a policy on the search's paths; each policy is compiled once."""
-    problem = inventory_problem(instance.network)
-    params = draw_parameters(instance, "dev", SEARCH_SCENARIOS)
-    key = jax.random.fold_in(branch(jax.random.key(instance.config.seed), Branch.DEV), 1)
-    scenarios = draw(problem, params, key, SEARCH_PERIODS)
-    compiled: dict[int, Callable[[PyTree], Array]] = {}
-
-    def cost_of(policy: Policy | HindsightPolicy, variables: PyTree) -> float:
-        if id(policy) not in compiled:
-
-            def cost(variables: PyTree) -> Array:
-                act = greedy(policy, variables)
-                return jnp.mean(total(average_costs(problem, act, scenarios, SEARCH_BURN_IN)))
-
-            compiled[id(policy)] = jax.jit(cost)
-        return float(compiled[id(policy)](variables))
-
-    return cost_of
-
-
-def _search(cost_of: Callable[[np.ndarray], float], starts: list[np.ndarray]) -> np.ndarray:
-    """The best point that Nelder and Mead find from the best few of the starts."""
-    how = {"maxfev": 60, "xatol": 0.02, "fatol": 1e-3}
-    found = [
-        scipy.optimize.minimize(cost_of, start, method="Nelder-Mead", options=how)
-        for start in sorted(starts, key=cost_of)[:TRIED_FURTHER]
-    ]
-    return min(found, key=lambda one: one.fun).x
+    system = (store.demand, store.lead_time, store.holding_cost, store.underage_cost)
+    try:
+        best = optima.order_size_optimum(*system, order_costs)
+    except RuntimeError:  # orders of more units than are looked at
+        return ()
+    return (Reference("optimum", "dynamic program", best.cost, None, {}, True),)

@@ -13,7 +13,7 @@ from small_runs import small_config, small_mapping
 from neuroinv import experiment as experiments  # test_costs would be taken for a test
 from neuroinv.build import build
 from neuroinv.config import parse
-from neuroinv.references import fixed_costs, references
+from neuroinv.references import joint_orders, references
 from neuroinv.rollout import greedy
 
 SPLITS = ("train", "dev", "test")
@@ -50,6 +50,21 @@ def test_a_fixed_cost_shared_with_nobody_or_drawn_from_a_range_is_one_like_any_o
         assert optimum.exact == pytest.approx(37.064, abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("problem", "cost"),
+    [
+        ("minimum_order_store", 17.385),
+        ("step_fixed_cost_store", 29.342),
+        ("bulk_discount_store", 38.031),
+    ],
+)
+def test_one_item_has_its_optimum_wherever_costs_jump(tmp_path, problem, cost):
+    """Of whole orders; costs by a dynamic program written apart from this package."""
+    (optimum,) = references(build(small_config(tmp_path, f"problem={problem}")).instance)
+    assert optimum.is_bound
+    assert optimum.exact == pytest.approx(cost, abs=1e-3)
+
+
 def test_a_lost_sale_has_its_optimum_and_capped_levels_that_cost_what_they_say(tmp_path):
     given = [
         "problem=fixed_cost_store",
@@ -69,15 +84,15 @@ def test_a_lost_sale_has_its_optimum_and_capped_levels_that_cost_what_they_say(t
 @pytest.fixture
 def quick(monkeypatch):
     """A search on fewer paths."""
-    monkeypatch.setattr(fixed_costs, "SEARCH_SCENARIOS", 8)
-    monkeypatch.setattr(fixed_costs, "SEARCH_PERIODS", 80)
-    monkeypatch.setattr(fixed_costs, "SEARCH_BURN_IN", 16)
+    monkeypatch.setattr(joint_orders, "SEARCH_SCENARIOS", 8)
+    monkeypatch.setattr(joint_orders, "SEARCH_PERIODS", 80)
+    monkeypatch.setattr(joint_orders, "SEARCH_BURN_IN", 16)
 
 
 @pytest.fixture
 def unsearched(quick, monkeypatch):
     """No search but among reviews: the first start stands for what would be found."""
-    monkeypatch.setattr(fixed_costs, "_search", lambda cost_of, starts: starts[0])
+    monkeypatch.setattr(joint_orders, "_search", lambda cost_of, starts: starts[0])
 
 
 def items(tmp_path, *overrides, count=3):
@@ -101,7 +116,7 @@ def test_items_that_share_a_fixed_cost_have_three_policies_at_their_best(tmp_pat
     for found in (joint, can):
         assert found.exact is None
         assert simulated(experiment, found)[0] < 1.02 * tested
-    cost_of = fixed_costs._simulated_cost(experiment.instance)
+    cost_of = joint_orders._simulated_cost(experiment.instance)
     levels = joint.variables
     best = cost_of(joint.policy, levels)
     for quantity in (0.0, 50.0, 200.0):
@@ -118,7 +133,7 @@ def test_slow_items_are_searched_for_cycles_as_long_as_pay(tmp_path, quick):
     dear = ["problem=joint_replenishment_2", "problem.edges.order.joint_fixed_cost=100"]
     experiment = build(small_config(tmp_path, *dear))
     _, joint, _ = references(experiment.instance)
-    cost_of = fixed_costs._simulated_cost(experiment.instance)
+    cost_of = joint_orders._simulated_cost(experiment.instance)
     quantity, levels = joint.variables
     best = cost_of(joint.policy, joint.variables)
     for more in (0.25, 0.5, 2.0):
@@ -134,7 +149,7 @@ def test_a_search_ends_no_worse_than_its_best_start():
         return float(np.round(np.sum((point - 3.3) ** 2), 1))
 
     starts = [np.array([0.5, 0.5]), np.array([4.0, 4.0]), np.array([9.0, 1.0])]
-    found = fixed_costs._search(cost_of, starts)
+    found = joint_orders._search(cost_of, starts)
     assert cost_of(found) <= min(cost_of(start) for start in starts)
     np.testing.assert_allclose(found, 3.3, atol=0.3)
 

@@ -1,0 +1,119 @@
+"""Exact optimum of one store whose orders cost anything by their size, unmet demand backlogged.
+
+The store is that of `fixed_cost`, but an order of q units costs c(q): fixed costs that jump, prices
+that fall, sizes that cannot be ordered. No (s, S) policy need be optimal then. The inventory
+position x alone is the state, and relative values v solve
+
+    g + v(x) = min over q >= 0 of c(q) + G(x + q) + E v(x + q - D),
+
+where G is the newsvendor cost of a position against the demand of lead_time + 1 periods. Every
+sweep of value iteration bounds the average cost g of the best policy on the positions that are
+looked at (Odoni 1969); these are widened until g no longer moves.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float64, Int
+
+from neuroinv.optima.checks import check_costs, check_lead_time, checked_lost_sales_demand
+from neuroinv.optima.demand_sums import discrete_sum
+from neuroinv.optima.fixed_cost import costs_of_levels
+from neuroinv.optima.newsvendor import discrete_quantile
+
+OrderCosts = Callable[[Int[np.ndarray, " sizes"]], Float64[np.ndarray, " sizes"]]
+"""Cost of an order of 0, 1, 2, ... units; infinite where a size cannot be ordered."""
+
+FIRST_SPAN, MOST_SPAN = 64, 2048  # units to either side of the base-stock level
+MOST_SWEEPS = 100_000
+CLOSE = 1e-10  # share of the average cost, or of the holding cost where that is more
+# A step that keeps a tenth of the old values cannot circle for ever when demand makes the system
+# periodic, and leaves the average cost as it is.
+KEPT = 0.1
+
+
+class OrderSizeOptimum(NamedTuple):
+    """The cheapest of all policies for orders whose cost hangs on their size.
+
+    Attributes:
+        cost: optimal long-run average cost per period, orders included.
+        lowest: the inventory position (units) that the first of `orders` belongs to.
+        orders: units to order at that inventory position, the next, and so on, before demand.
+    """
+
+    cost: float
+    lowest: int
+    orders: Int[np.ndarray, " positions"]
+
+
+def order_size_optimum(
+    probabilities: Float64[np.ndarray, " support"],
+    lead_time: int,
+    holding_cost: float,
+    underage_cost: float,
+    order_costs: OrderCosts,
+) -> OrderSizeOptimum:
+    """Cheapest of all policies for whole-number demand, to a share of 1e-10 of its cost.
+
+    Args:
+        probabilities: entry d is the probability of a demand of d units in one period.
+        lead_time: periods, 0 or more; 0 means the order serves the same period's demand.
+        holding_cost: per unit of stock left after demand and period.
+        underage_cost: per unit of demand owed after demand and period.
+        order_costs: cost of an order by its size; no order costs nothing.
+
+    Raises:
+        ValueError: probabilities that do not add up to one or are all on demand 0, a cost per unit
+            that is not positive, a lead time that is not a whole number of at least zero, or an
+            order of nothing that costs something.
+        RuntimeError: an optimum that orders from or up to more than 2,048 units off the base-stock
+            level, or values that do not settle.
+    """
+    check_costs(holding_cost, underage_cost)
+    check_lead_time(lead_time)
+    if (free := float(order_costs(np.zeros(1, np.int64))[0])) != 0:
+        raise ValueError(f"order_costs gives {free:g} for an order of nothing; give 0")
+    demand = checked_lost_sales_demand(probabilities)
+    total = discrete_sum(demand, lead_time + 1)
+    base_stock = discrete_quantile(total, underage_cost / (underage_cost + holding_cost))
+    span, before = FIRST_SPAN, np.inf
+    while span <= MOST_SPAN:
+        lowest = base_stock - span
+        levels = costs_of_levels(total, lowest, base_stock + span, (holding_cost, underage_cost))
+        of_orders = order_costs(np.arange(levels.size))
+        cost, orders = _solved(demand, levels, of_orders, holding_cost)
+        if abs(cost - before) <= 10 * CLOSE * max(abs(cost), holding_cost):
+            return OrderSizeOptimum(cost, lowest, orders)
+        span, before = 2 * span, cost
+    raise RuntimeError(
+        f"the average cost still moves with {MOST_SPAN} units to either side of the base-stock "
+        "level; give demand and orders in larger units"
+    )
+
+
+def _solved(
+    demand: Float64[np.ndarray, " support"],
+    level_costs: Float64[np.ndarray, " positions"],
+    order_costs: Float64[np.ndarray, " positions"],
+    holding_cost: float,
+) -> tuple[float, Int[np.ndarray, " positions"]]:
+    """Average cost and orders on so many neighbouring positions; none falls below the lowest."""
+    count = level_costs.size
+    sizes = np.arange(count)[None, :] - np.arange(count)[:, None]
+    # From row's position up to column's.
+    moves = np.where(sizes >= 0, order_costs[np.maximum(sizes, 0)], np.inf)
+    falls = np.zeros((count, count))
+    for units, probability in enumerate(demand):
+        np.add.at(falls, (np.arange(count), np.maximum(np.arange(count) - units, 0)), probability)
+    values = np.zeros(count)
+    for _ in range(MOST_SWEEPS):
+        of_levels = level_costs + falls @ values
+        following = np.min(moves + of_levels, axis=1)
+        steps = following - values
+        if np.ptp(steps) <= CLOSE * max(abs(steps.mean()), holding_cost):
+            orders = np.argmin(moves + of_levels, axis=1) - np.arange(count)
+            return float((steps.max() + steps.min()) / 2), orders
+        values = KEPT * values + (1 - KEPT) * following
+        values -= values[count // 2]
+    raise RuntimeError(f"values do not settle in {MOST_SWEEPS} sweeps")
