@@ -93,6 +93,6 @@ def test_what_cannot_be_answered_is_said(monkeypatch):
         order_size_optimum(*SYSTEMS[0], lambda sizes: np.full(sizes.shape, 3.0))
     with pytest.raises(
         RuntimeError,
-        match="with 128 units to either side .* give demand and orders in larger units",
+        match=r"with 128 units to either side .* give demand and orders in larger units",
     ):
         order_size_optimum(*SYSTEMS[0], fixed(1e4))
