@@ -2,6 +2,7 @@
 
     python experiments/hpo_choices.py
     python experiments/hpo_choices.py "--choices=no cross term"
+    python experiments/hpo_choices.py "--problems=switched regulator of 10 states and 4 modes"
 
 Each row compares runs that share seeds, networks and scenarios and differ in one choice alone:
 
@@ -33,20 +34,20 @@ CHOICES = {
     "batch mean": "algorithm.baseline=batch_mean",
 }
 PROBLEMS = {
-    "joint replenishment, 10 items": [
+    "joint replenishment of 10 items": [
         "experiment=joint_replenishment",
         f"training.steps={200 if QUICK else 800}",
     ],
-    "joint replenishment, 10 items, started at random": [
+    "joint replenishment of 10 items started at random": [
         "experiment=joint_replenishment",
         "policy.start=none",
         f"training.steps={200 if QUICK else 800}",
     ],
-    "switched regulator, 10 states, 2 modes": [
+    "switched regulator of 10 states and 2 modes": [
         "experiment=switched_lqr",
         f"training.steps={400 if QUICK else 2000}",
     ],
-    "switched regulator, 10 states, 4 modes": [
+    "switched regulator of 10 states and 4 modes": [
         "experiment=switched_lqr",
         "problem.modes=4",
         f"training.steps={400 if QUICK else 2000}",
@@ -91,7 +92,7 @@ def row(cell: tuple[str, str]) -> dict:
 
 if __name__ == "__main__":
     problems = list(PROBLEMS)[:1] if QUICK else PROBLEMS
-    cells = itertools.product(problems, option("choices", CHOICES))
+    cells = itertools.product(option("problems", problems), option("choices", CHOICES))
     figure = Figure(
         "problem",
         ("percent",),
