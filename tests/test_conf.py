@@ -11,7 +11,7 @@ from neuroinv.build import build, dev_scenarios
 from neuroinv.composition import GROUPS, choices, conf_folder
 from neuroinv.config import Config
 from neuroinv.experiment import train
-from neuroinv.references import fixed_costs
+from neuroinv.references import joint_orders
 from neuroinv.training.records import read_metrics
 
 TWO_UPDATES = (
@@ -60,8 +60,8 @@ def quick_compilation():
 @pytest.fixture(autouse=True)
 def quick_search(monkeypatch):
     """References that are searched for are not what is tested here."""
-    monkeypatch.setattr(fixed_costs, "SEARCH_SCENARIOS", 2)
-    monkeypatch.setattr(fixed_costs, "_search", lambda cost_of, starts: starts[0])
+    monkeypatch.setattr(joint_orders, "SEARCH_SCENARIOS", 2)
+    monkeypatch.setattr(joint_orders, "_search", lambda cost_of, starts: starts[0])
 
 
 def config_of(tmp_path, *overrides: str) -> Config:

@@ -107,7 +107,8 @@ class HPOConfig:
     public code does."""
     entropy: Annotated[float, Field(ge=0)] = 0.02
     """First weight of the entropy of the regimes, in spreads of a period's cost; it falls linearly
-    to nothing."""
+    to nothing. Where few sizes of an order are good, such as those with a discount, ten times as
+    much finds them."""
     epochs: Count = 1
     """How often a batch is used: once for everything, then for the regimes alone with a clipped
     ratio (PPO)."""
