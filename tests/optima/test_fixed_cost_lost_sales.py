@@ -104,6 +104,17 @@ def test_without_lead_time_the_plain_policy_is_optimal():
     assert np.count_nonzero(optimum.orders) == plain.reorder_level + 1
 
 
+def test_a_published_store_has_the_printed_policies_and_costs():
+    """Bijvank, Bhulai and Huh (2015): Poisson demand of 5, lead time 2, underage 14, fixed cost 5."""
+    system = (poisson_pmf(5.0), 2, 1.0, 14.0, 5.0)
+    assert fixed_cost_lost_sales_optimum(*system).cost == pytest.approx(11.46, abs=0.005)
+    plain, capped = best_reorder_levels(*system), best_capped_reorder_levels(*system)
+    assert (plain.reorder_level, plain.order_up_to_level) == (17, 23)
+    assert plain.cost == pytest.approx(11.62, abs=0.005)
+    assert (capped.reorder_level, capped.order_up_to_level, capped.cap) == (17, 23, 7)
+    assert capped.cost == pytest.approx(11.50, abs=0.005)
+
+
 @pytest.mark.parametrize("lead_time", [0, 1, 2])
 def test_without_fixed_cost_they_are_the_optimum_and_base_stock_of_lost_sales(lead_time):
     optimum = fixed_cost_lost_sales_optimum(POISSON, lead_time, 1.0, 9.0, 0.0)
