@@ -105,7 +105,7 @@ def test_without_lead_time_the_plain_policy_is_optimal():
 
 
 def test_a_published_store_has_the_printed_policies_and_costs():
-    """Bijvank, Bhulai and Huh (2015): Poisson demand of 5, lead time 2, underage 14, fixed cost 5."""
+    """Bijvank, Bhulai and Huh (2015): Poisson demand, lead time 2, underage 14, fixed cost 5."""
     system = (poisson_pmf(5.0), 2, 1.0, 14.0, 5.0)
     assert fixed_cost_lost_sales_optimum(*system).cost == pytest.approx(11.46, abs=0.005)
     plain, capped = best_reorder_levels(*system), best_capped_reorder_levels(*system)
