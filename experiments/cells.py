@@ -23,7 +23,7 @@ from neuroinv.training.records import git_state, read_facts, write_atomically
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 QUICK = "--quick" in sys.argv
-"""Whether to do with less: an experiment then takes minutes on two cores, on no easier cells."""
+"""Whether to do with less: fewer cells and updates, in minutes on two cores."""
 ONLY_DRAW = "--draw" in sys.argv
 """Whether to draw the figure of the table as it is, and run nothing."""
 GIVEN = [argument for argument in sys.argv[1:] if argument not in ("--quick", "--draw")]

@@ -16,15 +16,16 @@ Decisions of the first 16 periods are left untrained, for levels that are right 
 `--first-decisions=0` trains them all, for what is best between the ends of 100 periods: a first
 order, from no stock, that shifts all later ones to where fewer of them are counted.
 
-The 84 counted periods are 21 cycles of four, and (R, S) with four periods starts one of them in the
-first: whoever once orders a period early pays for a whole order more, and once late saves none.
-`long_run` compares what 3,000 periods cost after 2,000 that do not count, by when the cycles of a
-policy that looks at the stock begin anywhere.
+The 84 counted periods are 21 cycles of four, and all paths start in step: (R, S) orders in the first
+counted period and then 20 times more, who once orders a period early places a 22nd order at the
+end, and who once orders late saves none. `long_run` compares what 3,000 periods cost after 2,000
+that do not count, by when the cycles of a policy that looks at the stock begin anywhere.
 """
 
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 from cells import QUICK, option, origin, run_cell, seconds_of, write_table
 from figures import Figure
@@ -89,15 +90,19 @@ def over_best_classical(table: Table, prefix: str = "") -> dict[str, str | float
     }
 
 
+def in_the_long_run(run: Path, items: int) -> Table:
+    """The table of a run on few long paths."""
+    scenarios = 2048 // items if QUICK else 10240 // items
+    longer = f"training.test={{scenarios: {scenarios}, periods: 5000, burn_in: 2000}}"
+    return evaluate(run, lambda kept: override(kept, [longer]))
+
+
 def row(cell: tuple[int, int, str, int, int]) -> dict:
     """One cell of the table."""
     items, batch, policy, trained_on, first_decisions = cell
     finished = run_cell(overrides(*cell))
     *known, learned = finished.table.rows
     assert learned.tested is not None
-    scenarios = 2048 // items if QUICK else 10240 // items
-    longer = f"training.test={{scenarios: {scenarios}, periods: 5000, burn_in: 2000}}"
-    in_the_long_run = evaluate(finished.path, lambda run: override(run, [longer]))
     costs = {CLASSICAL[one.name]: one.tested.estimate for one in known if one.tested is not None}
     return {
         "items": items,
@@ -109,7 +114,7 @@ def row(cell: tuple[int, int, str, int, int]) -> dict:
         **dict.fromkeys(CLASSICAL.values()),
         **{name: cost / items for name, cost in costs.items()},
         **over_best_classical(finished.table),
-        **over_best_classical(in_the_long_run, "long_run_"),
+        **over_best_classical(in_the_long_run(finished.path, items), "long_run_"),
         "published": PUBLISHED.get((items, batch)),
         "train_seconds": seconds_of(finished.path),
         **origin(finished.path),

@@ -17,6 +17,7 @@ times, HPO discounts nothing and uses it once. `--items`, `--batches`, `--starts
 from __future__ import annotations
 
 import itertools
+import sys
 
 from cells import QUICK, option, origin, run_cell, seconds_of, write_table
 from figures import Figure
@@ -79,6 +80,8 @@ if __name__ == "__main__":
         [float(rate) for rate in option("learning-rates", LEARNING_RATES)],
     )
     cells = [cell for cell in chosen if cell[3] == "ppo" or cell[4] == "default"]
+    if not cells:
+        sys.exit("settings other than default change ppo alone; add --algorithms=ppo")
     keys = ("items", "batch", "start", "algorithm", "setting", "learning_rate")
     figure = Figure(
         "learning_rate",

@@ -20,16 +20,26 @@ from neuroinv.analysis.statistics import Interval, bootstrap
 from neuroinv.analysis.table import Row, Table, read_table, to_json
 from neuroinv.build import Experiment, as_scored, build, dev_scenarios
 from neuroinv.config import (
+    BaseStockConfig,
+    CappedBaseStockConfig,
     Config,
-    GNNConfig,
+    EchelonStockConfig,
+    HybridConfig,
     InventoryConfig,
+    MLPConfig,
     SeriesDemand,
-    SymmetryAwareConfig,
     parse,
     to_mapping,
 )
 from neuroinv.keys import Branch, branch
 from neuroinv.problems.inventory.instance import network_of
+from neuroinv.problems.inventory.network import (
+    Network,
+    demand_locations,
+    destinations,
+    locations,
+    sources,
+)
 from neuroinv.references import Reference, exact_costs, fitted_level, references
 from neuroinv.rollout import Act, average_costs, greedy, total
 from neuroinv.training import checkpoint
@@ -48,6 +58,14 @@ from neuroinv.types import HindsightPolicy, InputError, PerScenario, Policy
 
 MOST_LEVELS = 3  # of the seeds' fitted levels, shown in the table
 NORMAL_95 = 1.96  # standard errors to either side
+KNOWS_PLACES = (
+    MLPConfig,
+    HybridConfig,
+    BaseStockConfig,
+    CappedBaseStockConfig,
+    EchelonStockConfig,
+)
+"""Policies whose variables belong to locations and edges in the order in which these are listed."""
 
 
 class Event(NamedTuple):
@@ -181,22 +199,31 @@ def _check_complete(path: Path, kept: Any, filled: Any, above: str = "") -> None
 
 
 def _check_graph(path: Path, trained: Config, asked: Config) -> None:
-    """Raise InputError where variables know nodes and edges by their place, and the graph that they
-    are asked about has others there. Shapes may agree all the same."""
-    fits_any = isinstance(asked.policy, GNNConfig | SymmetryAwareConfig)
+    """Raise InputError where variables know locations and edges by their place, and the graph that
+    they are asked about has others there. Shapes may agree all the same."""
     known, other = trained.problem, asked.problem
-    if fits_any or not isinstance(known, InventoryConfig) or not isinstance(other, InventoryConfig):
+    if not isinstance(asked.policy, KNOWS_PLACES):
         return
-    graphs = [
-        ([node.kind for node in network.nodes], network.edges)
-        for network in (network_of(known), network_of(other))
-    ]
-    if graphs[0] != graphs[1]:
+    if not isinstance(known, InventoryConfig) or not isinstance(other, InventoryConfig):
+        return
+    network, wanted = network_of(known), network_of(other)
+    if _places(network) != _places(wanted):
         raise InputError(
-            f"{path} was trained on the graph of {known.name}, whose nodes and edges "
-            f"policy={asked.policy.kind} knows by their place, and that of {other.name} is "
-            "another; name a problem with the same graph, or train policy=gnn, which fits any"
+            f"{path} was trained on {_in_words(network)} of {known.name}, which "
+            f"policy={asked.policy.kind} knows by their place, and is asked about "
+            f"{_in_words(wanted)} of {other.name}; name a problem with the same graph, or train "
+            "policy=gnn, which fits any"
         )
+
+
+def _places(network: Network) -> tuple:
+    """Where demand is, and where every edge leads, by the place of locations."""
+    ends = (sources(network).tolist(), destinations(network).tolist())
+    return len(locations(network)), demand_locations(network), *ends
+
+
+def _in_words(network: Network) -> str:
+    return f"the {len(locations(network))} locations and {len(network.edges)} edges"
 
 
 def _state_like(experiment: Experiment) -> LoopState:

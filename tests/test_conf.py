@@ -61,7 +61,7 @@ def quick_compilation():
 def quick_search(monkeypatch):
     """References that are searched for are not what is tested here."""
     monkeypatch.setattr(joint_orders, "SEARCH_SCENARIOS", 2)
-    monkeypatch.setattr(joint_orders, "_search", lambda cost_of, starts: starts[0])
+    monkeypatch.setattr(joint_orders, "_search", lambda cost_of, starts, step: starts[0])
 
 
 def config_of(tmp_path, *overrides: str) -> Config:

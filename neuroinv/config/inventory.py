@@ -96,7 +96,8 @@ class OrderSizesConfig:
             for value in () if steps is None else steps.values:
                 if abs(value) > MOST_COST:
                     raise ValueError(
-                        f"{name} has {value:g}, over {MOST_COST:g}; give costs in a larger unit"
+                        f"{name} has {value:g}, which is further from zero than {MOST_COST:g}; "
+                        "give costs in a larger unit"
                     )
         if self.fixed_cost is not None and min(self.fixed_cost.values, default=0) < 0:
             raise ValueError(f"fixed_cost has {min(self.fixed_cost.values):g}; give 0 or more")

@@ -8,7 +8,7 @@ position x alone is the state, and relative values v solve
 
 where G is the newsvendor cost of a position against the demand of lead_time + 1 periods. Every
 sweep of value iteration bounds the average cost g of the best policy on the positions that are
-looked at (Odoni 1969); these are widened until g no longer moves.
+looked at (Odoni 1969). These reach as far as costs jump, and are widened until g no longer moves.
 """
 
 from collections.abc import Callable
@@ -25,12 +25,12 @@ from neuroinv.optima.newsvendor import discrete_quantile
 OrderCosts = Callable[[Int[np.ndarray, " sizes"]], Float64[np.ndarray, " sizes"]]
 """Cost of an order of 0, 1, 2, ... units; infinite where a size cannot be ordered."""
 
-FIRST_SPAN, MOST_SPAN = 64, 2048  # units to either side of the base-stock level
-MOST_SWEEPS = 100_000
+FIRST_SPAN, MOST_SPAN = 64, 1024  # units to either side of the base-stock level
+MOST_SWEEPS, REPEATED = 2_000, 50
 CLOSE = 1e-10  # share of the average cost, or of the holding cost where that is more
-# A step that keeps a tenth of the old values cannot circle for ever when demand makes the system
-# periodic, and leaves the average cost as it is.
-KEPT = 0.1
+# A step that keeps half of the old values cannot circle when cycles or demand make the system all
+# but periodic, and leaves the average cost as it is.
+KEPT = 0.5
 
 
 class OrderSizeOptimum(NamedTuple):
@@ -53,8 +53,9 @@ def order_size_optimum(
     holding_cost: float,
     underage_cost: float,
     order_costs: OrderCosts,
+    last_jump: int,
 ) -> OrderSizeOptimum:
-    """Cheapest of all policies for whole-number demand, to a share of 1e-10 of its cost.
+    """Cheapest of all policies for whole-number demand, to about 1e-9 of its cost.
 
     Args:
         probabilities: entry d is the probability of a demand of d units in one period.
@@ -62,13 +63,15 @@ def order_size_optimum(
         holding_cost: per unit of stock left after demand and period.
         underage_cost: per unit of demand owed after demand and period.
         order_costs: cost of an order by its size; no order costs nothing.
+        last_jump: the size (units) beyond which costs grow in proportion, or no size can be
+            ordered.
 
     Raises:
         ValueError: probabilities that do not add up to one or are all on demand 0, a cost per unit
             that is not positive, a lead time that is not a whole number of at least zero, or an
             order of nothing that costs something.
-        RuntimeError: an optimum that orders from or up to more than 2,048 units off the base-stock
-            level, or values that do not settle.
+        RuntimeError: a last jump, or an optimum that orders from or up to a level, more than some
+            500 units off the base-stock level; or values that do not settle.
     """
     check_costs(holding_cost, underage_cost)
     check_lead_time(lead_time)
@@ -78,6 +81,8 @@ def order_size_optimum(
     total = discrete_sum(demand, lead_time + 1)
     base_stock = discrete_quantile(total, underage_cost / (underage_cost + holding_cost))
     span, before = FIRST_SPAN, np.inf
+    while span < last_jump:
+        span *= 2
     while span <= MOST_SPAN:
         lowest = base_stock - span
         levels = costs_of_levels(total, lowest, base_stock + span, (holding_cost, underage_cost))
@@ -87,8 +92,8 @@ def order_size_optimum(
             return OrderSizeOptimum(cost, lowest, orders)
         span, before = 2 * span, cost
     raise RuntimeError(
-        f"the average cost still moves with {MOST_SPAN} units to either side of the base-stock "
-        "level; give demand and orders in larger units"
+        f"orders reach further than {MOST_SPAN} units to either side of the base-stock level; give "
+        "demand and orders in larger units"
     )
 
 
@@ -103,17 +108,22 @@ def _solved(
     sizes = np.arange(count)[None, :] - np.arange(count)[:, None]
     # From row's position up to column's.
     moves = np.where(sizes >= 0, order_costs[np.maximum(sizes, 0)], np.inf)
+    # Demand below the lowest position is forgiven, which flatters a window that is too narrow.
     falls = np.zeros((count, count))
     for units, probability in enumerate(demand):
         np.add.at(falls, (np.arange(count), np.maximum(np.arange(count) - units, 0)), probability)
     values = np.zeros(count)
     for _ in range(MOST_SWEEPS):
-        of_levels = level_costs + falls @ values
-        following = np.min(moves + of_levels, axis=1)
+        of_moves = moves + (level_costs + falls @ values)
+        after = np.argmin(of_moves, axis=1)
+        following = np.take_along_axis(of_moves, after[:, None], axis=1)[:, 0]
         steps = following - values
         if np.ptp(steps) <= CLOSE * max(abs(steps.mean()), holding_cost):
-            orders = np.argmin(moves + of_levels, axis=1) - np.arange(count)
-            return float((steps.max() + steps.min()) / 2), orders
-        values = KEPT * values + (1 - KEPT) * following
-        values -= values[count // 2]
+            return float((steps.max() + steps.min()) / 2), after - np.arange(count)
+        # The same orders for a while: a sweep without a choice takes a fraction of the time.
+        paid = moves[np.arange(count), after] + level_costs[after]
+        onwards = falls[after]
+        for _ in range(REPEATED):
+            values = KEPT * values + (1 - KEPT) * (paid + onwards @ values)
+            values -= values[count // 2]
     raise RuntimeError(f"values do not settle in {MOST_SWEEPS} sweeps")

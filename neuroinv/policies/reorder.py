@@ -1,7 +1,7 @@
 """Classical policies for orders with a fixed cost, alone or shared by several items.
 
 Each reads the inventory position of the items (one edge from supply to each) and is given its
-levels; they are found exactly or by search in `neuroinv.references.fixed_costs`.
+levels; they are found in `neuroinv.references`, exactly or by search.
 """
 
 from __future__ import annotations

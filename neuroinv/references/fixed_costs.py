@@ -4,6 +4,7 @@ and what is known of several."""
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +36,8 @@ def fixed_cost_references(instance: Instance) -> tuple[Reference, ...]:
     if not direct or params is None or config.objective != "cost":
         return ()
     if len(network.edges) == 1:
-        return _one_item(instance, params) if plain else _one_item_by_size(instance, params)
+        found = _one_item(instance, params) if plain else ()
+        return found or _one_item_by_size(instance, params)
     charged = (np.concatenate([params.holding_cost, params.underage_cost]) > 0).all()
     if not plain or not charged:
         return ()
@@ -97,7 +99,9 @@ def _one_item_by_size(instance: Instance, params: Parameters) -> tuple[Reference
 
     system = (store.demand, store.lead_time, store.holding_cost, store.underage_cost)
     try:
-        best = optima.order_size_optimum(*system, order_costs)
+        ends = np.concatenate([sizes.lower[0], sizes.upper[0]])
+        last_jump = math.ceil(np.max(ends[np.isfinite(ends)]))
+        best = optima.order_size_optimum(*system, order_costs, last_jump)
     except RuntimeError:  # orders of more units than are looked at
         return ()
     return (Reference("optimum", "dynamic program", best.cost, None, {}, True),)

@@ -7,6 +7,7 @@ searched: periods of demand, beyond the lead time and this period, that an order
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -35,7 +36,8 @@ from neuroinv.references.reference import Reference
 from neuroinv.rollout import average_costs, draw, greedy, total
 from neuroinv.types import HindsightPolicy, Policy
 
-SEARCH_SCENARIOS, SEARCH_PERIODS, SEARCH_BURN_IN = 64, 300, 50
+SEARCH_SCENARIOS, SEARCH_PERIODS, SEARCH_BURN_IN = 32, 840, 50  # 840 is so many whole cycles to 8
+SEARCH_CYCLES = 25  # at least, of the longest that is tried; a fifth as many do not count
 CYCLES = np.linspace(0.2, 2.0, 19)  # tried shares of the economic time between orders
 TRIED_FURTHER = 3  # starts; cycles of another number of periods are another local optimum
 
@@ -44,7 +46,6 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
     """The best (R, S), (Q, S) and can-order policy of items that come straight from supply and cost
     something to hold and to owe."""
     network = instance.network
-    cost_of = _simulated_cost(instance)
     at_edges, demand = destinations(network), params.demand
     mean, std, holding, underage = (
         np.asarray(values, np.float64)[at_edges]
@@ -55,6 +56,8 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
     assert params.sizes is not None
     fixed = np.sum(params.sizes.joint_fixed_cost) + np.max(params.sizes.fixed_cost, axis=1).sum()
     covers = CYCLES * np.sqrt(2 * fixed / (holding @ mean))
+    step = covers[1] - covers[0]
+    cost_of = _simulated_cost(instance, covers[-1])
 
     def level(cover: float) -> Array:
         """Stock that lasts for the lead time, this period and `cover` more, in whole units."""
@@ -72,14 +75,14 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
 
     of_joint, of_can = joint_quantity(network), can_order(network)
     starts = [np.asarray([cover, last * cover]) for cover in covers for last in (0.8, 1.0)]
-    best_joint = joint(_search(lambda point: cost_of(of_joint, joint(point)), starts))
+    best_joint = joint(_search(lambda point: cost_of(of_joint, joint(point)), starts, step))
     starts = [
         np.asarray([must, joined * (cover - must), (1 - joined) * (cover - must)])
         for must in (-1.0, 0.0)
         for cover in covers[::2]
         for joined in (0.5, 1.0)
     ]
-    best_can = opportune(_search(lambda point: cost_of(of_can, opportune(point)), starts))
+    best_can = opportune(_search(lambda point: cost_of(of_can, opportune(point)), starts, step))
     return (
         _reviewed(instance, params, cost_of, level, covers),
         Reference(
@@ -118,17 +121,23 @@ def _reviewed(
         # Whatever is demanded is bought some day.
         cost = best.cost + float(params.procurement_cost @ demand.mean[at_edges])
         return Reference("best (R, S)", f"R={best.review_periods}", cost, policy, variables, False)
+
+    def reviewed(review: int, cover: float) -> PeriodicReview:
+        return PeriodicReview(jnp.int32(review), level(cover))
+
     tried = [
-        PeriodicReview(jnp.int32(review), level(cover))
+        (review, cover)
         for review in sorted({max(1, round(cover)) for cover in covers})
         for cover in covers
         if cover <= review + 1
     ]
-    costs = [cost_of(policy, variables) for variables in tried]
-    variables = tried[int(np.argmin(costs))]
-    return Reference(
-        "best (R, S)", f"R={int(variables.review_periods)}", None, policy, variables, False
+    review, cover = min(tried, key=lambda at: cost_of(policy, reviewed(*at)))
+    (cover,) = _search(
+        lambda point: cost_of(policy, reviewed(review, point[0])),
+        [np.asarray([cover])],
+        covers[1] - covers[0],
     )
+    return Reference("best (R, S)", f"R={review}", None, policy, reviewed(review, cover), False)
 
 
 def _probabilities(cumulative: Float64[np.ndarray, " support"]) -> Float64[np.ndarray, " support"]:
@@ -136,12 +145,18 @@ def _probabilities(cumulative: Float64[np.ndarray, " support"]) -> Float64[np.nd
     return found / found.sum()
 
 
-def _simulated_cost(instance: Instance) -> Callable[[Policy | HindsightPolicy, PyTree], float]:
-    """Average cost of a policy on the search's paths; each policy is compiled once."""
+def _simulated_cost(
+    instance: Instance, longest: float
+) -> Callable[[Policy | HindsightPolicy, PyTree], float]:
+    """Average cost of a policy on the search's paths; each policy is compiled once. They last for
+    many of the longest cycles (periods): all paths start in step, and of a few cycles it would
+    count which of their orders fall before the end."""
     problem = inventory_problem(instance.network)
     params = draw_parameters(instance, "dev", SEARCH_SCENARIOS)
     key = jax.random.fold_in(branch(jax.random.key(instance.config.seed), Branch.DEV), 1)
-    scenarios = draw(problem, params, key, SEARCH_PERIODS)
+    burn_in = max(SEARCH_BURN_IN, math.ceil(SEARCH_CYCLES / 5 * longest))
+    counted = max(SEARCH_PERIODS, math.ceil(SEARCH_CYCLES * longest))
+    scenarios = draw(problem, params, key, burn_in + counted)
     compiled: dict[int, Callable[[PyTree], Array]] = {}
 
     def cost_of(policy: Policy | HindsightPolicy, variables: PyTree) -> float:
@@ -149,7 +164,7 @@ def _simulated_cost(instance: Instance) -> Callable[[Policy | HindsightPolicy, P
 
             def cost(variables: PyTree) -> Array:
                 act = greedy(policy, variables)
-                return jnp.mean(total(average_costs(problem, act, scenarios, SEARCH_BURN_IN)))
+                return jnp.mean(total(average_costs(problem, act, scenarios, burn_in)))
 
             compiled[id(policy)] = jax.jit(cost)
         return float(compiled[id(policy)](variables))
@@ -157,11 +172,14 @@ def _simulated_cost(instance: Instance) -> Callable[[Policy | HindsightPolicy, P
     return cost_of
 
 
-def _search(cost_of: Callable[[np.ndarray], float], starts: list[np.ndarray]) -> np.ndarray:
-    """The best point that Nelder and Mead find from the best few of the starts."""
-    how = {"maxfev": 60, "xatol": 0.02, "fatol": 1e-3}
-    found = [
-        scipy.optimize.minimize(cost_of, start, method="Nelder-Mead", options=how)
-        for start in sorted(starts, key=cost_of)[:TRIED_FURTHER]
-    ]
+def _search(
+    cost_of: Callable[[np.ndarray], float], starts: list[np.ndarray], step: float
+) -> np.ndarray:
+    """The best point that Nelder and Mead find from the best few of the starts, stepping so far at
+    first."""
+    found = []
+    for start in sorted(starts, key=cost_of)[:TRIED_FURTHER]:
+        simplex = np.vstack([start, start + step * np.eye(len(start))])
+        how = {"maxfev": 60, "xatol": 0.02, "fatol": 1e-3, "initial_simplex": simplex}
+        found.append(scipy.optimize.minimize(cost_of, start, method="Nelder-Mead", options=how))
     return min(found, key=lambda one: one.fun).x

@@ -31,7 +31,7 @@ def fixed(cost):
 @pytest.mark.parametrize("fixed_cost", [0.0, 3.0, 64.0])
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_with_a_fixed_cost_alone_it_is_the_best_s_S(system, fixed_cost):  # noqa: N802
-    found = order_size_optimum(*system, fixed(fixed_cost))
+    found = order_size_optimum(*system, fixed(fixed_cost), 0)
     assert found.cost == pytest.approx(
         fixed_cost_optimum(*system, fixed_cost).cost, rel=1e-8, abs=1e-8
     )
@@ -41,7 +41,7 @@ def test_with_a_fixed_cost_alone_it_is_the_best_s_S(system, fixed_cost):  # noqa
 def test_what_every_unit_costs_is_paid_for_all_demand(system):
     """Whatever is demanded is bought some day, so only the mean cost moves."""
     mean = np.arange(len(system[0])) @ system[0]
-    found = order_size_optimum(*system, lambda sizes: 1.5 * sizes)
+    found = order_size_optimum(*system, lambda sizes: 1.5 * sizes, 0)
     expected = backlogged_optimum_discrete(*system).cost + 1.5 * mean
     assert found.cost == pytest.approx(expected, rel=1e-8, abs=1e-8)
 
@@ -64,7 +64,7 @@ def in_steps(sizes):
 def test_its_orders_cost_what_it_says(order_costs):
     """The long run of its orders as a Markov chain of positions, by the power method."""
     demand, lead_time, *costs = SYSTEMS[0]
-    found = order_size_optimum(*SYSTEMS[0], order_costs)
+    found = order_size_optimum(*SYSTEMS[0], order_costs, 62)
     count = len(found.orders)
     after = np.arange(count) + found.orders
     chain = np.zeros((count, count))
@@ -76,23 +76,37 @@ def test_its_orders_cost_what_it_says(order_costs):
     )
     paid = order_costs(found.orders) + levels[after]
     assert share @ paid == pytest.approx(found.cost, rel=1e-8)
-    # Every position but the few at the upper edge has its order; none is of a forbidden size.
+    # None is of a forbidden size.
     assert np.all(np.isfinite(order_costs(found.orders)))
 
 
 def test_a_discount_is_taken_where_it_pays():
     """Nothing costs less than buying all at the lowest price, nor more than taking no discount."""
     no_discount = fixed_cost_optimum(*SYSTEMS[0], 10.0).cost + 20.0
-    found = order_size_optimum(*SYSTEMS[0], discounted).cost
+    found = order_size_optimum(*SYSTEMS[0], discounted, 60).cost
     assert no_discount - 4.0 < found < no_discount - 0.3
+
+
+def test_a_price_break_far_out_is_seen():
+    """Orders of 200 at a tenth of the price, where most that are looked at first cost as much as
+    ever: never more than what it costs to order 200 whenever stock is low."""
+
+    def order_costs(sizes):
+        return np.where(sizes > 0, 10.0 + np.where(sizes >= 200, 2.0, 20.0) * sizes, 0.0)
+
+    found = order_size_optimum(*SYSTEMS[0], order_costs, 200)
+    assert 20.0 < found.cost < 140.0
+    assert found.orders.max() >= 200
 
 
 def test_what_cannot_be_answered_is_said(monkeypatch):
     monkeypatch.setattr(order_sizes, "MOST_SPAN", 128)
     with pytest.raises(ValueError, match="gives 3 for an order of nothing; give 0"):
-        order_size_optimum(*SYSTEMS[0], lambda sizes: np.full(sizes.shape, 3.0))
+        order_size_optimum(*SYSTEMS[0], lambda sizes: np.full(sizes.shape, 3.0), 0)
     with pytest.raises(
         RuntimeError,
-        match=r"with 128 units to either side .* give demand and orders in larger units",
+        match=r"further than 128 units .* give demand and orders in larger units",
     ):
-        order_size_optimum(*SYSTEMS[0], fixed(1e4))
+        order_size_optimum(*SYSTEMS[0], fixed(1e4), 0)
+    with pytest.raises(RuntimeError, match="orders reach further than 128 units"):
+        order_size_optimum(*SYSTEMS[0], fixed(1.0), 129)

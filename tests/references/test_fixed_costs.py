@@ -50,6 +50,12 @@ def test_a_fixed_cost_shared_with_nobody_or_drawn_from_a_range_is_one_like_any_o
         assert optimum.exact == pytest.approx(37.064, abs=1e-3)
 
 
+def test_what_a_unit_costs_is_paid_for_all_demand_of_one_item(tmp_path):
+    given = ["problem=fixed_cost_store", "+problem.edges.order.procurement_cost=1.5"]
+    (optimum,) = references(build(small_config(tmp_path, *given)).instance)
+    assert optimum.exact == pytest.approx(37.064 + 15, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("problem", "cost"),
     [
@@ -85,14 +91,15 @@ def test_a_lost_sale_has_its_optimum_and_capped_levels_that_cost_what_they_say(t
 def quick(monkeypatch):
     """A search on fewer paths."""
     monkeypatch.setattr(joint_orders, "SEARCH_SCENARIOS", 8)
-    monkeypatch.setattr(joint_orders, "SEARCH_PERIODS", 80)
+    monkeypatch.setattr(joint_orders, "SEARCH_PERIODS", 84)
     monkeypatch.setattr(joint_orders, "SEARCH_BURN_IN", 16)
+    monkeypatch.setattr(joint_orders, "SEARCH_CYCLES", 10)
 
 
 @pytest.fixture
 def unsearched(quick, monkeypatch):
     """No search but among reviews: the first start stands for what would be found."""
-    monkeypatch.setattr(joint_orders, "_search", lambda cost_of, starts: starts[0])
+    monkeypatch.setattr(joint_orders, "_search", lambda cost_of, starts, step: starts[0])
 
 
 def items(tmp_path, *overrides, count=3):
@@ -116,7 +123,7 @@ def test_items_that_share_a_fixed_cost_have_three_policies_at_their_best(tmp_pat
     for found in (joint, can):
         assert found.exact is None
         assert simulated(experiment, found)[0] < 1.02 * tested
-    cost_of = joint_orders._simulated_cost(experiment.instance)
+    cost_of = joint_orders._simulated_cost(experiment.instance, 10.0)
     levels = joint.variables
     best = cost_of(joint.policy, levels)
     for quantity in (0.0, 50.0, 200.0):
@@ -133,7 +140,7 @@ def test_slow_items_are_searched_for_cycles_as_long_as_pay(tmp_path, quick):
     dear = ["problem=joint_replenishment_2", "problem.edges.order.joint_fixed_cost=100"]
     experiment = build(small_config(tmp_path, *dear))
     _, joint, _ = references(experiment.instance)
-    cost_of = joint_orders._simulated_cost(experiment.instance)
+    cost_of = joint_orders._simulated_cost(experiment.instance, 134.0)
     quantity, levels = joint.variables
     best = cost_of(joint.policy, joint.variables)
     for more in (0.25, 0.5, 2.0):
@@ -149,7 +156,7 @@ def test_a_search_ends_no_worse_than_its_best_start():
         return float(np.round(np.sum((point - 3.3) ** 2), 1))
 
     starts = [np.array([0.5, 0.5]), np.array([4.0, 4.0]), np.array([9.0, 1.0])]
-    found = joint_orders._search(cost_of, starts)
+    found = joint_orders._search(cost_of, starts, 0.5)
     assert cost_of(found) <= min(cost_of(start) for start in starts)
     np.testing.assert_allclose(found, 3.3, atol=0.3)
 
@@ -205,10 +212,14 @@ def test_items_that_lose_sales_are_reviewed_by_simulation(tmp_path, unsearched):
     assert cost < 0.8 * simulated(experiment, review._replace(variables=always))[0]
 
 
+PARTS = "problem.whole_units=false"
+BY_SIZE = "{breakpoints: [40], values: [1, 2]}"
 SILENT = [
-    ["problem=minimum_order_store"],
-    ["problem=bulk_discount_store"],
+    ["problem=minimum_order_store", PARTS],
+    ["problem=bulk_discount_store", PARTS],
+    ["problem=minimum_order_store", "problem.unmet_demand=lost"],
     ["problem=size_lead_time_store"],
+    ["problem=minimum_order_store", f"+problem.edges.order.order_sizes.lead_time={BY_SIZE}"],
     ["problem=fixed_cost_store", "problem.objective=profit", "problem.unmet_demand=lost"],
     ["problem=fixed_cost_store", "problem.unmet_demand=lost", "problem.edges.order.lead_time=3"],
     [
@@ -223,8 +234,7 @@ SILENT = [
 
 @pytest.mark.parametrize("overrides", SILENT)
 def test_theory_is_silent_outside_its_assumptions(tmp_path, overrides):
-    whole = "problem.whole_units=false"
-    assert references(build(small_config(tmp_path, *overrides, whole)).instance) == ()
+    assert references(build(small_config(tmp_path, *overrides)).instance) == ()
 
 
 @pytest.mark.parametrize("fixed_cost", [0, 5])

@@ -241,7 +241,7 @@ MISTAKES = {
     "fixed_cost has -1; give 0 or more": {
         "order_sizes": {"fixed_cost": {"breakpoints": [10], "values": [-1, 2]}}
     },
-    r"procurement_cost has -1e\+12, over 1e\+09; give costs in a larger unit": {
+    r"procurement_cost has -1e\+12, which is further from zero than 1e\+09; give costs in": {
         "order_sizes": {"procurement_cost": {"breakpoints": [10], "values": [0, -1e12]}}
     },
     r"lead_time has 1\.5; give whole periods": {
