@@ -19,7 +19,7 @@ order, from no stock, that shifts all later ones to where fewer of them are coun
 The 84 counted periods are 21 cycles of four, and all paths start in step. (R, S) orders in the
 first counted period and then 20 times more; a policy that once orders a period early places a 22nd
 order at the end, and one that orders late saves none. `long_run` compares what 3,000 periods cost
-after 2,000 that do not count, by when the cycles of a policy that looks at the stock begin anywhere.
+after 2,000 that do not count, by when cycles of a policy that looks at the stock begin anywhere.
 """
 
 from __future__ import annotations
