@@ -1,6 +1,7 @@
 """Real weekly sales, one store per series: networks, newsvendors, and what their inputs bring.
 
     python experiments/real_one_store.py problem.demand.path=weekly_sales.parquet
+    python experiments/real_one_store.py --variants=scaled problem.demand.path=weekly_sales.parquet
 
 No published figures exist for this protocol. Two shares of the just-in-time profit are reported: of
 the total, which large sellers decide, and averaged over series, in which each counts once. Smallest
@@ -16,7 +17,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from cells import QUICK, origin, run_cell, seconds_of, write_table
+from cells import QUICK, option, origin, run_cell, seconds_of, write_table
 from figures import Figure
 
 from neuroinv.analysis.statistics import bootstrap
@@ -104,4 +105,5 @@ def row(variant: str) -> dict:
 
 if __name__ == "__main__":
     figure = Figure("variant", ("share_of_total_percent",), "share of just-in-time profit (%)")
-    write_table("real_one_store", ["variant"], IN_QUICK if QUICK else VARIANTS, row, figure)
+    chosen = option("variants", IN_QUICK if QUICK else VARIANTS)
+    write_table("real_one_store", ["variant"], chosen, row, figure)
