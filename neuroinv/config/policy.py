@@ -133,6 +133,9 @@ class GNNConfig:
     """How often nodes and edges hear of their neighbours. The paper takes one round per location
     above the store in series and two for several warehouses; here every node reads the position of
     its echelon from the start, and one goes far."""
+    aggregation: Literal["root", "mean"] = "root"
+    """What a node hears of its edges: their sum over the root of their number, as in the paper, or
+    their mean, with which a net that was trained on few stores serves many."""
     activation: Activation = "relu"
     """Activation of the hidden layers."""
     observes: Annotated[tuple[Feature, ...], Field(min_length=1)] = (

@@ -102,9 +102,10 @@ class MessagePassing(nn.Module):
         received = (np.asarray(graph.receivers)[:, None] == ends).astype(np.float32)
 
         def heard_by(incidence: np.ndarray) -> Float[Array, "edges 1"]:
+            terms = route(incidence, jnp.maximum(route(incidence.T, present), 1.0))
             # The spread of a sum grows with the root of its terms.
-            terms = jnp.maximum(route(incidence.T, present), 1.0)
-            return (present / jnp.sqrt(route(incidence, terms)))[:, None]
+            divisor = jnp.sqrt(terms) if config.aggregation == "root" else terms
+            return (present / divisor)[:, None]
 
         heard_by_receiver, heard_by_sender = heard_by(received), heard_by(sent)
 

@@ -163,6 +163,30 @@ def test_stores_that_only_fill_up_the_graph_change_nothing(there):
     np.testing.assert_allclose(padded[1:] * (1 - present), 0.0, atol=1e-3)
 
 
+def test_with_means_more_stores_like_the_others_change_little():
+    """Summed over the root of their number, a warehouse hears the more, the more stores it serves;
+    in a mean its own loop alone counts for less."""
+    network, seen = warehouse_and_stores(2)
+    variables = jax.tree.map(lambda x: 3.0 * x, gnn(network, SMALL).init(KEY, seen))
+
+    def on_first_edges(stores: int, aggregation: str) -> jax.Array:
+        """Every store holds one unit, and the warehouse one for each of them."""
+        network, seen = warehouse_and_stores(stores)
+        config = dataclasses.replace(SMALL, aggregation=aggregation)
+        units = jnp.ones(1 + stores).at[0].set(stores)
+        pipeline = units[:, None] * jnp.ones_like(seen.pipeline)
+        alike = jax.tree.map(jnp.ones_like, seen)._replace(on_hand=units, pipeline=pipeline)
+        return gnn(network, config).apply(variables, alike).outputs[:2]
+
+    change = {
+        aggregation: np.max(
+            np.abs(on_first_edges(40, aggregation) - on_first_edges(10, aggregation))
+        )
+        for aggregation in ("root", "mean")
+    }
+    assert change["mean"] < 0.2 * change["root"]
+
+
 def test_a_lead_time_changes_what_is_ordered_on_its_edge():
     network, seen = warehouse_and_stores(3)
     policy = gnn(network, SMALL)
