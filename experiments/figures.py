@@ -101,7 +101,9 @@ def _line(
         return
     rows = rows if named else rows.sort(figure.x)
     along, values = rows[figure.x].to_list(), rows[column].to_list()
-    ends = rows.select(figure.band).to_numpy().T if figure.band and column == figure.y[0] else None
+    ends = None
+    if figure.band and column == figure.y[0]:  # of one seed there is none
+        ends = rows.select(pl.col(figure.band).cast(pl.Float64)).to_numpy().T
     if named:
         axes.plot(values, along, label=name, **style | {"linestyle": ""})
         if ends is not None:
