@@ -42,19 +42,12 @@ TRAINED = (
     "real_many_warehouses_21_3_cost_on_orders",
 )
 REGULATORS = ("switched_lqr", "switched_lqr_two_states")
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 EPISODES = tuple(
     f"training.{split}={{scenarios: 8, periods: 10, burn_in: 0}}"
     for split in ("train", "dev", "test")
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compilation():
-    """Here every program is compiled and run once or twice."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(autouse=True)

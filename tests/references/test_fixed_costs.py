@@ -89,11 +89,12 @@ def test_a_lost_sale_has_its_optimum_and_capped_levels_that_cost_what_they_say(t
 
 @pytest.fixture
 def quick(monkeypatch):
-    """A search on fewer paths."""
+    """A search on fewer paths, from the best start alone."""
     monkeypatch.setattr(joint_orders, "SEARCH_SCENARIOS", 8)
     monkeypatch.setattr(joint_orders, "SEARCH_PERIODS", 84)
     monkeypatch.setattr(joint_orders, "SEARCH_BURN_IN", 16)
     monkeypatch.setattr(joint_orders, "SEARCH_CYCLES", 10)
+    monkeypatch.setattr(joint_orders, "TRIED_FURTHER", 1)
 
 
 @pytest.fixture
