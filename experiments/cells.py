@@ -118,9 +118,17 @@ def _read(file: Path) -> pl.DataFrame:
     return pl.read_csv(file, infer_schema_length=None, schema_overrides=overrides)
 
 
+def _without_folder(argument: str) -> str:
+    """An override that names a file of this machine, with the name of the file alone."""
+    key, equals, value = argument.partition("=")
+    return f"{key}{equals}{Path(value).name}" if "/" in value else argument
+
+
 def _writer() -> dict[str, Any]:
     return {
-        "command": " ".join(["python", f"experiments/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": " ".join(
+            ["python", f"experiments/{Path(sys.argv[0]).name}", *map(_without_folder, sys.argv[1:])]
+        ),
         "date": datetime.date.today().isoformat(),
         "device": jax.devices()[0].device_kind,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",

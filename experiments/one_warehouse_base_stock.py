@@ -17,7 +17,7 @@ from cells import QUICK, origin, run_cell, seconds_of, shared_batch, write_table
 from figures import Figure
 
 from neuroinv.config import BaseStockConfig, EchelonStockConfig
-from neuroinv.experiment import load
+from neuroinv.kept_runs import load
 from neuroinv.policies import echelon_stock, stock_levels
 from neuroinv.problems.inventory.network import locations
 from neuroinv.references.reference import example_observation

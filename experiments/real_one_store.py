@@ -21,7 +21,8 @@ from cells import QUICK, option, origin, run_cell, seconds_of, write_table
 from figures import Figure
 
 from neuroinv.analysis.statistics import bootstrap
-from neuroinv.experiment import load, test_costs
+from neuroinv.experiment import test_costs
+from neuroinv.kept_runs import load
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.rollout import greedy
 

@@ -7,39 +7,20 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import yaml
 from jaxtyping import Array, Float64, PyTree
 
 from neuroinv.analysis.figures import learning_curves
 from neuroinv.analysis.statistics import Interval, bootstrap
 from neuroinv.analysis.table import Row, Table, read_table, to_json
 from neuroinv.build import Experiment, as_scored, build, dev_scenarios
-from neuroinv.config import (
-    BaseStockConfig,
-    CappedBaseStockConfig,
-    Config,
-    EchelonStockConfig,
-    HybridConfig,
-    InventoryConfig,
-    MLPConfig,
-    SeriesDemand,
-    parse,
-    to_mapping,
-)
+from neuroinv.config import Config, SeriesDemand
+from neuroinv.kept_runs import Overrides, load, start_variables, state_like
 from neuroinv.keys import Branch, branch
-from neuroinv.problems.inventory.instance import network_of
-from neuroinv.problems.inventory.network import (
-    Network,
-    demand_locations,
-    destinations,
-    locations,
-    sources,
-)
 from neuroinv.references import Reference, exact_costs, fitted_level, references
 from neuroinv.rollout import Act, average_costs, greedy, total
 from neuroinv.training import checkpoint
@@ -58,14 +39,6 @@ from neuroinv.types import HindsightPolicy, InputError, PerScenario, Policy
 
 MOST_LEVELS = 3  # of the seeds' fitted levels, shown in the table
 NORMAL_95 = 1.96  # standard errors to either side
-KNOWS_PLACES = (
-    MLPConfig,
-    HybridConfig,
-    BaseStockConfig,
-    CappedBaseStockConfig,
-    EchelonStockConfig,
-)
-"""Policies whose variables belong to locations and edges in the order in which these are listed."""
 
 
 class Event(NamedTuple):
@@ -79,8 +52,6 @@ class Event(NamedTuple):
 
 
 Listener = Callable[[Event], None]
-Overrides = Callable[[dict[str, Any]], dict[str, Any]]
-"""A run's kept config -> the config to score it with."""
 
 
 class Finished(NamedTuple):
@@ -111,7 +82,7 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
     if facts and facts["status"] == "complete":
         return Finished(path, read_table(path), True)
     experiment = build(config)
-    start = _start_variables(experiment)
+    start = start_variables(experiment)
     compared = []
     for policy in config.comparisons:
         anew = dataclasses.replace(config.training, start_from=None)
@@ -161,108 +132,6 @@ def evaluate(path: Path, overrides: Overrides = dict) -> Table:
     return _score(experiment, variables, references(experiment.instance), [])
 
 
-def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
-    """A run's experiment and the best variables of its seeds (leaves lead with seeds).
-
-    Raises InputError where there is no run, no checkpoint, or one that does not fit the overridden
-    config or its graph.
-    """
-    if not (path / "config.yaml").exists():
-        raise InputError(
-            f"{path} is no run directory: it has no config.yaml; name one of `results`"
-        )
-    kept = yaml.safe_load((path / "config.yaml").read_text())
-    _check_complete(path, kept, to_mapping(parse(kept)))
-    config = parse(overrides(kept))
-    experiment = build(dataclasses.replace(config, comparisons=()))
-    if experiment.algorithm is None:
-        return experiment, {}
-    stored = checkpoint.latest(path / "checkpoints")
-    if stored is None:
-        raise InputError(f"{path} has no checkpoint yet; train the run first")
-    _check_graph(path, parse(kept), config)
-    like = _state_like(experiment).best_variables
-    return experiment, checkpoint.restore_field(stored, "best_variables", like)
-
-
-def _check_complete(path: Path, kept: Any, filled: Any, above: str = "") -> None:
-    """Raise InputError where a kept config lacks a key, whose default says nothing of that run."""
-    if not isinstance(filled, dict):
-        return
-    for name, value in filled.items():
-        if name not in kept:
-            raise InputError(
-                f"{path} has no {above}{name} in its config.yaml, so another version of neuroinv "
-                "made it; train it anew"
-            )
-        _check_complete(path, kept[name], value, f"{above}{name}.")
-
-
-def _check_graph(path: Path, trained: Config, asked: Config) -> None:
-    """Raise InputError where variables know locations and edges by their place, and the graph that
-    they are asked about has others there. Shapes may agree all the same."""
-    known, other = trained.problem, asked.problem
-    if not isinstance(asked.policy, KNOWS_PLACES):
-        return
-    if not isinstance(known, InventoryConfig) or not isinstance(other, InventoryConfig):
-        return
-    network, wanted = network_of(known), network_of(other)
-    if _places(network) != _places(wanted):
-        raise InputError(
-            f"{path} was trained on {_in_words(network)} of {known.name}, which "
-            f"policy={asked.policy.kind} knows by their place, and is asked about "
-            f"{_in_words(wanted)} of {other.name}; name a problem with the same graph, or train "
-            "policy=gnn, which fits any"
-        )
-
-
-def _places(network: Network) -> tuple:
-    """Where demand is, and where every edge leads, by the place of locations."""
-    ends = (sources(network).tolist(), destinations(network).tolist())
-    return len(locations(network)), demand_locations(network), *ends
-
-
-def _in_words(network: Network) -> str:
-    return f"the {len(locations(network))} locations and {len(network.edges)} edges"
-
-
-def _state_like(experiment: Experiment) -> LoopState:
-    """Structure, shapes and types of the state of all seeds."""
-    algorithm = experiment.algorithm
-    assert algorithm is not None
-
-    def one(key: Array) -> LoopState:
-        train = algorithm.init(key)
-        best = (train.variables, jnp.array(0, float), jnp.int32(0), jnp.bool_(False))
-        return LoopState(train, *best)
-
-    keys = jax.vmap(jax.random.key)(jnp.arange(experiment.config.training.seeds))
-    return jax.eval_shape(jax.vmap(one), keys)
-
-
-def _start_variables(experiment: Experiment) -> PyTree | None:
-    """Best variables of the run to start from; None to start anew, or where the run has begun.
-    Raises InputError where there is no such run, or its variables or its graph do not fit."""
-    given = experiment.config.training.start_from
-    begun = checkpoint.latest(run_path(experiment.config) / "checkpoints") is not None
-    if given is None or experiment.algorithm is None or begun:
-        return None
-    if (read_facts(Path(given)) or {}).get("status") != "complete":
-        raise InputError(
-            f"training.start_from is {given}, which is no complete run; name a run directory"
-        )
-    source, variables = load(Path(given))
-    _check_graph(Path(given), source.config, experiment.config)
-    wanted = _state_like(experiment).best_variables
-    stored, needed = (jax.tree.map(jnp.shape, tree) for tree in (variables, wanted))
-    if stored != needed:
-        raise InputError(
-            f"training.start_from is {given}, whose variables belong to another policy or number "
-            "of seeds, or observe something else; name another run, or train anew"
-        )
-    return variables
-
-
 def _optimise(
     experiment: Experiment,
     start: PyTree | None,
@@ -276,7 +145,7 @@ def _optimise(
     assert experiment.algorithm is not None
     stored = checkpoint.latest(run.checkpoints)
     if stored is not None:
-        state = checkpoint.restore(stored, _state_like(experiment))
+        state = checkpoint.restore(stored, state_like(experiment))
         if is_over(state, config):  # stopped while it was scored
             return state
     listen(Event("compiling"))

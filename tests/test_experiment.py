@@ -20,7 +20,8 @@ from neuroinv import experiment as experiments  # test_costs would be taken for 
 from neuroinv.analysis.table import read_table
 from neuroinv.build import build
 from neuroinv.config import digest, parse, to_mapping
-from neuroinv.experiment import _state_like, evaluate, train
+from neuroinv.experiment import evaluate, train
+from neuroinv.kept_runs import load, state_like
 from neuroinv.rollout import greedy
 from neuroinv.training import checkpoint
 from neuroinv.training.evaluation import BLOCK
@@ -59,7 +60,7 @@ def test_a_run_directory_proves_itself(example):
 
 def test_the_table_says_how_far_its_paths_may_be_off(example):
     _, finished = example
-    experiment, variables = experiments.load(finished.path)
+    experiment, variables = load(finished.path)
     errors = []
     for seed in range(2):
         one = jax.tree.map(lambda leaf, seed=seed: leaf[seed], variables)
@@ -209,7 +210,7 @@ def test_killed_at_any_moment_the_same_command_ends_the_same_to_the_bit(tmp_path
     assert kills == 2
     last = launch(killed)
     assert last.wait() == 0, last.stderr.read()
-    like = _state_like(build(config))
+    like = state_like(build(config))
     states = [
         checkpoint.restore(checkpoint.latest(where / "checkpoints"), like)
         for where in (path, undisturbed.path)

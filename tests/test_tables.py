@@ -1,5 +1,6 @@
 """Every file of `experiments/` asks for cells that compose and fit together."""
 
+import json
 import runpy
 import shutil
 import sys
@@ -77,7 +78,7 @@ def test_the_first_cell_of_a_table_composes_and_builds(tmp_path, monkeypatch, na
 def test_a_row_takes_the_place_of_the_one_with_the_same_keys(tmp_path, monkeypatch, capsys):
     """Columns are those of the last row; a column without any value yet has no type."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    monkeypatch.setattr(sys, "argv", ["table.py"])
+    monkeypatch.setattr(sys, "argv", ["table.py", "problem.demand.path=/home/me/sales.parquet"])
     monkeypatch.delitem(sys.modules, "cells", raising=False)
     import cells
     import figures
@@ -101,7 +102,8 @@ def test_a_row_takes_the_place_of_the_one_with_the_same_keys(tmp_path, monkeypat
         "2,1,0.12500,",
     ]
     assert "0.1250" in capsys.readouterr().out
-    assert (tmp_path / "table.json").exists()
+    command = json.loads((tmp_path / "table.json").read_text())["command"]
+    assert command == "python experiments/table.py problem.demand.path=sales.parquet"
     assert (tmp_path / "table.svg").exists()
     monkeypatch.delitem(sys.modules, "cells")
 

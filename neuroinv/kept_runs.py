@@ -1,0 +1,152 @@
+"""What was kept of a run: its config, its best variables, and whether they fit what is asked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import yaml
+from jaxtyping import Array, PyTree
+
+from neuroinv.build import Experiment, build
+from neuroinv.config import (
+    BaseStockConfig,
+    CappedBaseStockConfig,
+    Config,
+    EchelonStockConfig,
+    HybridConfig,
+    InventoryConfig,
+    MLPConfig,
+    parse,
+    to_mapping,
+)
+from neuroinv.problems.inventory.instance import network_of
+from neuroinv.problems.inventory.network import (
+    Network,
+    demand_locations,
+    destinations,
+    locations,
+    sources,
+)
+from neuroinv.training import checkpoint
+from neuroinv.training.loop import LoopState
+from neuroinv.training.records import read_facts, run_path
+from neuroinv.types import InputError
+
+Overrides = Callable[[dict[str, Any]], dict[str, Any]]
+"""A run's kept config -> the config to score it with."""
+
+KNOWS_PLACES = (
+    MLPConfig,
+    HybridConfig,
+    BaseStockConfig,
+    CappedBaseStockConfig,
+    EchelonStockConfig,
+)
+"""Policies whose variables belong to locations and edges in the order in which these are listed."""
+
+
+def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
+    """A run's experiment and the best variables of its seeds (leaves lead with seeds).
+
+    Raises InputError where there is no run, no checkpoint, or one that does not fit the overridden
+    config or its graph.
+    """
+    if not (path / "config.yaml").exists():
+        raise InputError(
+            f"{path} is no run directory: it has no config.yaml; name one of `results`"
+        )
+    kept = yaml.safe_load((path / "config.yaml").read_text())
+    _check_complete(path, kept, to_mapping(parse(kept)))
+    config = parse(overrides(kept))
+    experiment = build(dataclasses.replace(config, comparisons=()))
+    if experiment.algorithm is None:
+        return experiment, {}
+    stored = checkpoint.latest(path / "checkpoints")
+    if stored is None:
+        raise InputError(f"{path} has no checkpoint yet; train the run first")
+    _check_graph(path, parse(kept), config)
+    like = state_like(experiment).best_variables
+    return experiment, checkpoint.restore_field(stored, "best_variables", like)
+
+
+def start_variables(experiment: Experiment) -> PyTree | None:
+    """Best variables of the run to start from; None to start anew, or where the run has begun.
+    Raises InputError where there is no such run, or its variables or its graph do not fit."""
+    given = experiment.config.training.start_from
+    begun = checkpoint.latest(run_path(experiment.config) / "checkpoints") is not None
+    if given is None or experiment.algorithm is None or begun:
+        return None
+    if (read_facts(Path(given)) or {}).get("status") != "complete":
+        raise InputError(
+            f"training.start_from is {given}, which is no complete run; name a run directory"
+        )
+    source, variables = load(Path(given))
+    _check_graph(Path(given), source.config, experiment.config)
+    wanted = state_like(experiment).best_variables
+    stored, needed = (jax.tree.map(jnp.shape, tree) for tree in (variables, wanted))
+    if stored != needed:
+        raise InputError(
+            f"training.start_from is {given}, whose variables belong to another policy or number "
+            "of seeds, or observe something else; name another run, or train anew"
+        )
+    return variables
+
+
+def state_like(experiment: Experiment) -> LoopState:
+    """Structure, shapes and types of the state of all seeds."""
+    algorithm = experiment.algorithm
+    assert algorithm is not None
+
+    def one(key: Array) -> LoopState:
+        train = algorithm.init(key)
+        best = (train.variables, jnp.array(0, float), jnp.int32(0), jnp.bool_(False))
+        return LoopState(train, *best)
+
+    keys = jax.vmap(jax.random.key)(jnp.arange(experiment.config.training.seeds))
+    return jax.eval_shape(jax.vmap(one), keys)
+
+
+def _check_complete(path: Path, kept: Any, filled: Any, above: str = "") -> None:
+    """Raise InputError where a kept config lacks a key, whose default says nothing of that run."""
+    if not isinstance(filled, dict):
+        return
+    for name, value in filled.items():
+        if name not in kept:
+            raise InputError(
+                f"{path} has no {above}{name} in its config.yaml, so another version of neuroinv "
+                "made it; train it anew"
+            )
+        _check_complete(path, kept[name], value, f"{above}{name}.")
+
+
+def _check_graph(path: Path, trained: Config, asked: Config) -> None:
+    """Raise InputError where variables know locations and edges by their place, and the graph that
+    they are asked about has others there. Shapes may agree all the same."""
+    known, other = trained.problem, asked.problem
+    if not isinstance(asked.policy, KNOWS_PLACES):
+        return
+    if not isinstance(known, InventoryConfig) or not isinstance(other, InventoryConfig):
+        return
+    network, wanted = network_of(known), network_of(other)
+    if _places(network) != _places(wanted):
+        raise InputError(
+            f"{path} was trained on {_in_words(network)} of {known.name}, which "
+            f"policy={asked.policy.kind} knows by their place, and is asked about "
+            f"{_in_words(wanted)} of {other.name}; name a problem with the same graph, or train "
+            "policy=gnn, which fits any"
+        )
+
+
+def _places(network: Network) -> tuple:
+    """Where demand is, and where every edge leads, by the place of locations."""
+    ends = (sources(network).tolist(), destinations(network).tolist())
+    return len(locations(network)), demand_locations(network), *ends
+
+
+def _in_words(network: Network) -> str:
+    return f"the {len(locations(network))} locations and {len(network.edges)} edges"
