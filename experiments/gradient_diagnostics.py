@@ -82,7 +82,7 @@ def snapshots(items: int) -> list[dict[str, Any]]:
         ways = {
             "mixed": lambda at: mixed(policy, at),
             "pathwise": lambda at: mixed(policy, at, cross_term=False),
-            "score function": lambda at: score_function(policy, at, log_std),
+            "score function": lambda at: score_function(policy, at, lambda seen: log_std),
         }
         found = {
             name: of_action_net(

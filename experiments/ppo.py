@@ -30,6 +30,8 @@ SETTINGS = {
     "more entropy": ["algorithm.entropy=0.5"],
     "one epoch": ["algorithm.epochs=1"],
     "ten epochs": ["algorithm.epochs=10"],
+    "regimes alone after one epoch": ["algorithm.further_epochs=regimes"],
+    "noise by state": ["algorithm.noise=by_state"],
 }
 
 

@@ -68,9 +68,11 @@ def mixed(policy: Policy, variables: PyTree, cross_term: bool = True) -> Decide:
     return decide
 
 
-def score_function(policy: Policy, variables: PyTree, log_std: Float[Array, "*outputs"]) -> Decide:
+def score_function(
+    policy: Policy, variables: PyTree, log_std: Callable[[PyTree], Float[Array, "*outputs"]]
+) -> Decide:
     """Decisions with normal noise on the policy's outputs, before they become an action, and with
-    drawn regimes where it has some.
+    drawn regimes where it has some. The log standard deviation may depend on the observation.
 
     No action carries a derivative, hence no state and no cost: what is left of the surrogate is
     REINFORCE (Williams, Machine Learning 8, 1992). The transform counts as part of the problem, so
@@ -80,7 +82,7 @@ def score_function(policy: Policy, variables: PyTree, log_std: Float[Array, "*ou
     """
 
     def decide(observation: PyTree, key: PRNGKeyArray) -> Choice:
-        decision = noisy(policy, variables, log_std, observation)
+        decision = noisy(policy, variables, log_std(observation), observation)
         drawn: PyTree = jax.lax.stop_gradient(decision.sample(key))
         action = jax.lax.stop_gradient(decision.to_action(drawn))
         return Choice(action, drawn, decision.log_prob(drawn), decision.entropy())

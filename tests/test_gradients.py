@@ -255,7 +255,7 @@ def gates(point):
 
 
 def noise(point):
-    return score_function(noisy_order(), point, point[2:])
+    return score_function(noisy_order(), point, lambda seen: point[2:])
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,8 @@ def test_on_a_network_the_score_function_agrees_with_noise_that_carries_the_deri
         return jnp.sum(sample(problem, decide, batch, keys, burn_in=1).cost, axis=1)
 
     def scored(point):
-        sampled = sample(problem, score_function(policy, *point), batch, keys, burn_in=1)
+        decide = score_function(policy, point[0], lambda seen: point[1])
+        sampled = sample(problem, decide, batch, keys, burn_in=1)
         return surrogate(sampled, cost_to_go(sampled.cost) - of_others(sampled.cost))
 
     @jax.jit
@@ -389,5 +390,6 @@ def test_an_estimator_refuses_a_decision_that_it_would_get_wrong():
     gaussian = Gaussian(jnp.zeros(1), jnp.zeros(1), jnp.exp)
     with pytest.raises(InputError, match="decision is Gaussian"):
         mixed(deciding(gaussian), ())(jnp.zeros(()), key)
+    certain = score_function(deciding(Deterministic(jnp.zeros(1))), (), lambda seen: jnp.zeros(1))
     with pytest.raises(InputError, match=r"decision is Deterministic.*use policy mlp"):
-        score_function(deciding(Deterministic(jnp.zeros(1))), (), jnp.zeros(1))(jnp.zeros(()), key)
+        certain(jnp.zeros(()), key)

@@ -7,6 +7,7 @@ same networks and scenarios.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 from neuroinv.algorithms.common import decaying_adam, likeliest
+from neuroinv.algorithms.noise import output_noise
 from neuroinv.algorithms.proximal import (
     Proximal,
     proximal_updates,
@@ -22,25 +24,27 @@ from neuroinv.algorithms.proximal import (
 )
 from neuroinv.algorithms.value import learned_value, seen_by_value
 from neuroinv.config import PPOConfig
+from neuroinv.decisions import Hybrid
 from neuroinv.gradients import (
     cost_to_go,
     generalised_advantage,
     noisy,
-    same_log_std,
     score_function,
 )
 from neuroinv.keys import Branch, branch
 from neuroinv.rollout import sample
-from neuroinv.types import Algorithm, Policy, Problem, Scenarios, TrainState
+from neuroinv.types import Algorithm, InputError, Policy, Problem, Scenarios, TrainState
 
 
 class Aside(NamedTuple):
     """What an update needs beside the policy, kept in a train state's `optimizer_state`."""
 
-    log_std: Float[Array, "*outputs"]
-    """Of the noise on the policy's outputs."""
+    noise: PyTree
+    """Variables of the noise on the policy's outputs."""
     value: PyTree
     optimizer: PyTree
+    regimes_optimizer: PyTree
+    """Of the further epochs, where they train the regimes alone."""
 
 
 def ppo(
@@ -58,62 +62,100 @@ def ppo(
     The metric `train_cost` is that of the drawn decisions; the greedy policy takes the likeliest
     regime and adds no noise.
 
-    Raises InputError, as it is traced, for a policy whose decision has no outputs, for a batch of
-    one scenario, and where first and last decisions leave none to train.
+    Raises InputError, as it is traced, for a policy whose decision has no outputs, for one without
+    regimes where `further_epochs` trains these alone, for a batch of one scenario, and where first
+    and last decisions leave none to train.
     """
-    updates = steps * config.epochs * config.minibatches
-    optimizer = decaying_adam(config, updates, eps=1e-5)
+    alone = config.epochs - 1 if config.further_epochs == "regimes" else 0
+    whole = config.epochs - alone
+    optimizer = decaying_adam(config, steps * whole * config.minibatches, eps=1e-5)
+    of_regimes = decaying_adam(config, steps * alone * config.minibatches or 1, eps=1e-5)
+    noise = output_noise(policy, config)
     value = learned_value(config.value_hidden, config.value_learning_rate)
-    how = Proximal(config.epochs, config.minibatches, config.clip_ratio, config.most_divergence)
+    how = Proximal(whole, config.minibatches, config.clip_ratio, config.most_divergence)
 
     def init(key: PRNGKeyArray) -> TrainState:
         variables = policy.init(branch(key, Branch.POLICY), example_observation)
-        log_std = same_log_std(policy, variables, example_observation, config.std)
-        learned = value.init(_keys(key, 0)[1], example_observation)
-        aside = Aside(log_std, learned, optimizer.init((variables, log_std)))
+        _, of_values, _, of_noise = _keys(key, 0)
+        spread = noise.init(of_noise, variables, example_observation)
+        learned = value.init(of_values, example_observation)
+        further = of_regimes.init((variables, spread)) if alone else ()
+        aside = Aside(spread, learned, optimizer.init((variables, spread)), further)
         return TrainState(variables, aside, key, jnp.int32(0))
 
     def score(
-        trained: tuple[PyTree, Array], observation: PyTree, drawn: PyTree
+        trained: tuple[PyTree, PyTree], observation: PyTree, drawn: PyTree
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        variables, log_std = trained
-        log_std = log_std if config.std_trained else jax.lax.stop_gradient(log_std)
-        decision = noisy(policy, variables, log_std, observation)
+        variables, spread = trained
+        decision = noisy(policy, variables, noise.log_std(spread, observation), observation)
         return decision.log_prob(drawn), decision.entropy()
+
+    def score_of_regimes(
+        trained: tuple[PyTree, PyTree], observation: PyTree, drawn: PyTree
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        """The same, of which what is not of the regimes carries no derivative."""
+        variables, spread = trained
+        decision = noisy(policy, variables, noise.log_std(spread, observation), observation)
+        if not isinstance(decision, Hybrid):
+            raise InputError(
+                "algorithm.further_epochs is regimes but this policy's decision has none; "
+                "set it to all, or use policy=hybrid"
+            )
+        own = decision.regimes.log_prob(drawn.regime)
+        others = jax.lax.stop_gradient(decision.log_prob(drawn) - own)
+        return own + others, decision.entropy()
 
     def update(state: TrainState, batch: Scenarios) -> tuple[TrainState, dict[str, Scalar]]:
         aside: Aside = state.optimizer_state
         scenarios, periods = jax.tree.leaves(batch.noise)[0].shape[:2]
-        draws, _, shuffles = _keys(state.key, state.step)
+        draws, _, shuffles, _ = _keys(state.key, state.step)
         keys = jax.random.split(draws, (scenarios, periods))
-        decide = score_function(policy, state.variables, aside.log_std)
+        decide = score_function(policy, state.variables, partial(noise.log_std, aside.noise))
         sampled = sample(problem, decide, batch, keys, burn_in)
         to_go = cost_to_go(sampled.cost, config.discount)
         seen = seen_by_value(sampled.observation)
         expected = value.apply(aside.value, to_go, seen)
         advantage = generalised_advantage(sampled.cost, expected, config.discount, config.trace)
-        (variables, log_std), optimizer_state, about = proximal_updates(
+        rows = rows_of(sampled, advantage, trained_periods(config, periods))
+        entropy_weight = config.entropy * jnp.maximum(1 - state.step / steps, 0.0)
+        first, second = jax.random.split(shuffles)
+        trained, optimizer_state, about = proximal_updates(
             score,
             optimizer,
-            (state.variables, aside.log_std),
+            (state.variables, aside.noise),
             aside.optimizer,
-            rows_of(sampled, advantage, trained_periods(config, periods)),
-            shuffles,
+            rows,
+            first,
             how,
-            config.entropy * jnp.maximum(1 - state.step / steps, 0.0),
+            entropy_weight,
         )
+        further = aside.regimes_optimizer
+        if alone:
+            trained, further, of_further = proximal_updates(
+                score_of_regimes,
+                of_regimes,
+                trained,
+                further,
+                rows,
+                second,
+                how._replace(epochs=alone),
+                entropy_weight,
+            )
+            about = jax.tree.map(jnp.maximum, about, of_further)
+        variables, spread = trained
         learned = value.update(aside.value, to_go, seen, config.value_updates)
         metrics = {
             "train_cost": jnp.mean(jnp.sum(sampled.cost, axis=1)),
-            "noise_std": jnp.mean(jnp.exp(log_std)),
+            "noise_std": noise.average(aside.noise, sampled.observation),
             "entropy": jnp.mean(sampled.entropy),
         }
-        following = Aside(log_std, learned, optimizer_state)
+        following = Aside(spread, learned, optimizer_state, further)
         return TrainState(variables, following, state.key, state.step + 1), metrics | about
 
     return Algorithm(init, update, likeliest(policy))
 
 
 def _keys(key: PRNGKeyArray, step: int | Array) -> PRNGKeyArray:
-    """Of the draws, of the learned value's first variables, and of the order of decisions."""
-    return jax.random.split(jax.random.fold_in(branch(key, Branch.DECISION), step), 3)
+    """Of the draws, of the first variables of the learned value, of the order of decisions, and of
+    the first variables of the noise."""
+    return jax.random.split(jax.random.fold_in(branch(key, Branch.DECISION), step), 4)

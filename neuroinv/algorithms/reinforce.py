@@ -7,21 +7,22 @@ baselines and hyperparameters are ours.)
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
+from jaxtyping import PRNGKeyArray, PyTree, Scalar
 
 from neuroinv.algorithms.common import decaying_adam, likeliest
+from neuroinv.algorithms.noise import output_noise
 from neuroinv.algorithms.value import learned_value, seen_by_value
 from neuroinv.config.algorithm import ReinforceConfig
 from neuroinv.gradients import (
     Periods,
     cost_to_go,
     moments_of_others,
-    same_log_std,
     score_function,
     surrogate,
 )
@@ -33,8 +34,8 @@ from neuroinv.types import Algorithm, Policy, Problem, Scenarios, TrainState
 class Aside(NamedTuple):
     """What an update needs beside the policy, kept in a train state's `optimizer_state`."""
 
-    log_std: Float[Array, "*outputs"]
-    """Of the noise on the policy's outputs."""
+    noise: PyTree
+    """Variables of the noise on the policy's outputs."""
     value: PyTree
     """Variables of the learned value and their optimiser state; empty where there is none."""
     optimizer: PyTree
@@ -57,15 +58,17 @@ def reinforce(
     batch of one scenario where the baseline compares scenarios.
     """
     optimizer = decaying_adam(config, steps)
+    noise = output_noise(policy, config)
     value = learned_value(config.value_hidden, config.value_learning_rate)
 
     def init(key: PRNGKeyArray) -> TrainState:
         variables = policy.init(branch(key, Branch.POLICY), example_observation)
-        log_std = same_log_std(policy, variables, example_observation, config.std)
+        of_values, of_noise = _keys(key)[1:]
+        spread = noise.init(of_noise, variables, example_observation)
         learned: PyTree = ()
         if config.baseline == "learned_value":
-            learned = value.init(_keys(key)[1], example_observation)
-        aside = Aside(log_std, learned, optimizer.init((variables, log_std)))
+            learned = value.init(of_values, example_observation)
+        aside = Aside(spread, learned, optimizer.init((variables, spread)))
         return TrainState(variables, aside, key, jnp.int32(0))
 
     def baseline(learned: PyTree, sampled: Sampled) -> Periods:
@@ -85,19 +88,17 @@ def reinforce(
         key = jax.random.fold_in(_keys(state.key)[0], state.step)
         keys = jax.random.split(key, (scenarios, periods))
 
-        def loss(trained: tuple[PyTree, Array]) -> tuple[Scalar, Sampled]:
-            variables, log_std = trained
-            log_std = log_std if config.std_trained else jax.lax.stop_gradient(log_std)
-            sampled = sample(
-                problem, score_function(policy, variables, log_std), batch, keys, burn_in
-            )
+        def loss(trained: tuple[PyTree, PyTree]) -> tuple[Scalar, Sampled]:
+            variables, spread = trained
+            decide = score_function(policy, variables, partial(noise.log_std, spread))
+            sampled = sample(problem, decide, batch, keys, burn_in)
             advantage = cost_to_go(sampled.cost) - baseline(aside.value, sampled)
             return jnp.mean(surrogate(sampled, advantage)), sampled
 
-        trained = (state.variables, aside.log_std)
+        trained = (state.variables, aside.noise)
         gradient, sampled = jax.grad(loss, has_aux=True)(trained)
         change, optimizer_state = optimizer.update(gradient, aside.optimizer)
-        variables, log_std = optax.apply_updates(trained, change)
+        variables, spread = optax.apply_updates(trained, change)
         learned = aside.value
         if config.baseline == "learned_value":
             seen = seen_by_value(sampled.observation)
@@ -105,14 +106,14 @@ def reinforce(
         metrics = {
             "train_cost": jnp.mean(jnp.sum(sampled.cost, axis=1)),
             "gradient_norm": optax.tree.norm(gradient),
-            "noise_std": jnp.mean(jnp.exp(log_std)),
+            "noise_std": noise.average(aside.noise, sampled.observation),
         }
-        following = Aside(log_std, learned, optimizer_state)
+        following = Aside(spread, learned, optimizer_state)
         return TrainState(variables, following, state.key, state.step + 1), metrics
 
     return Algorithm(init, update, likeliest(policy))
 
 
 def _keys(key: PRNGKeyArray) -> PRNGKeyArray:
-    """Of the draws, and of the learned value's first variables."""
-    return jax.random.split(branch(key, Branch.DECISION))
+    """Of the draws, and of the first variables of the learned value and of the noise."""
+    return jax.random.split(branch(key, Branch.DECISION), 3)

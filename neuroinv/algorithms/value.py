@@ -84,8 +84,13 @@ def seen_by_value(observation: PyTree) -> Seen:
 
 
 def features(observation: PyTree, remaining: Float[Array, ""]) -> Float[Array, " features"]:
-    """What the learned value reads: all that is observed, by orders of magnitude, and the share of
-    the periods that is left. What is infinite (an order without a limit) says nothing."""
+    """What the learned value reads: all that is observed, and the share of the periods left."""
+    return jnp.append(magnitudes(observation), remaining)
+
+
+def magnitudes(observation: PyTree) -> Float[Array, " features"]:
+    """All that is observed, by orders of magnitude. What is infinite (an order without a limit)
+    says nothing."""
     flat = jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(observation)])
     flat = jnp.where(jnp.isfinite(flat), flat, 0.0)
-    return jnp.append(jnp.sign(flat) * jnp.log1p(jnp.abs(flat)), remaining)
+    return jnp.sign(flat) * jnp.log1p(jnp.abs(flat))

@@ -28,6 +28,7 @@ class HDPOConfig:
 
 
 Baseline = Literal["none", "batch_mean", "learned_value"]
+NoiseKind = Literal["fixed", "by_output", "by_state"]
 Discount = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -48,8 +49,9 @@ class ReinforceConfig:
     batch; or that mean corrected by a network that reads the observation."""
     std: Annotated[float, Field(gt=0)] = 0.5
     """First standard deviation of the noise, in units of the outputs (not yet orders)."""
-    std_trained: bool = True
-    """True trains the standard deviation of every output; false keeps it."""
+    noise: NoiseKind = "by_output"
+    """What its standard deviation becomes: fixed keeps it, by_output trains one for every output,
+    by_state trains a network, as wide as the learned value's, that reads what is observed."""
     value_hidden: tuple[Count, ...] = (32, 32)
     """Width of each hidden layer of the learned value."""
     value_learning_rate: Annotated[float, Field(gt=0)] = 0.003
@@ -151,6 +153,8 @@ class PPOConfig:
     """First weight of the entropy of the regimes; it falls linearly to nothing."""
     epochs: Count = 5
     """How often a batch is used."""
+    further_epochs: Literal["all", "regimes"] = "all"
+    """What those after the first train: all that is drawn, or as in hpo the regimes alone."""
     minibatches: Count = 4
     """Parts that a batch is divided into in each epoch."""
     clip_ratio: Annotated[float, Field(gt=0, lt=1)] = 0.15
@@ -159,8 +163,9 @@ class PPOConfig:
     """Epochs end where the new policy is this far from the old (Kullback-Leibler, nats)."""
     std: Annotated[float, Field(gt=0)] = 1.0
     """First standard deviation of the noise on the outputs, before they become an action."""
-    std_trained: bool = True
-    """True trains the standard deviation of every output; false keeps it."""
+    noise: NoiseKind = "by_output"
+    """What its standard deviation becomes: fixed keeps it, by_output trains one for every output,
+    by_state trains a network, as wide as the learned value's, that reads what is observed."""
     value_hidden: tuple[Count, ...] = (64, 64)
     """Width of each hidden layer of the learned value."""
     value_learning_rate: Annotated[float, Field(gt=0)] = 0.003

@@ -90,6 +90,7 @@ from neuroinv.optima.switching import (
 )
 from neuroinv.optima.switching_bound import bounding_forms, switching_lower_bound
 from neuroinv.optima.transshipment import TransshipmentBound, transshipment_bound
+from neuroinv.optima.two_items import TwoItemOptimum, two_item_optimum
 
 __all__ = [
     "AverageCostOptimum",
@@ -110,6 +111,7 @@ __all__ = [
     "SwitchedSystem",
     "SwitchingGains",
     "TransshipmentBound",
+    "TwoItemOptimum",
     "WarehouseBound",
     "backlogged_cost_discrete",
     "backlogged_cost_normal",
@@ -165,6 +167,7 @@ __all__ = [
     "switching_lower_bound",
     "table_order",
     "transshipment_bound",
+    "two_item_optimum",
     "two_state_matrices",
     "value_forms",
     "vector_base_stock_order",

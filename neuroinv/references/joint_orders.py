@@ -2,7 +2,9 @@
 
 Levels of policies for which no exact answer is known are searched on simulated paths of their own,
 which are neither those of training nor those of the test. All items share the few numbers that are
-searched: periods of demand, beyond the lead time and this period, that an order is to last.
+searched: periods of demand, beyond the lead time and this period, that an order is to last, and
+what share of the newsvendor's safety stock a level holds. The share may be negative: where demand
+is large and rare, a backlog may have to be waited for before an order pays.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
 import scipy.stats
-from jaxtyping import Array, Float64, PyTree
+from jaxtyping import Array, Float64, Int, PyTree
 
 from neuroinv import optima
 from neuroinv.keys import Branch, branch
@@ -44,7 +46,7 @@ TRIED_FURTHER = 3  # starts; cycles of another number of periods are another loc
 
 def joint_order_references(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
     """The best (R, S), (Q, S) and can-order policy of items that come straight from supply and cost
-    something to hold and to owe."""
+    something to hold and to owe; of two of them the optimum as well."""
     network = instance.network
     at_edges, demand = destinations(network), params.demand
     mean, std, holding, underage = (
@@ -59,31 +61,36 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
     step = covers[1] - covers[0]
     cost_of = _simulated_cost(instance, covers[-1])
 
-    def level(cover: float) -> Array:
-        """Stock that lasts for the lead time, this period and `cover` more, in whole units."""
+    def level(cover: float, share: float = 1.0) -> Float64[np.ndarray, " edges"]:
+        """Stock that lasts for the lead time, this period and `cover` more."""
         periods = lead_time + 1 + max(cover, -lead_time.min() - 0.5)
-        exact = mean * periods + safety * std * np.sqrt(periods)
-        return jnp.asarray(np.round(exact), jnp.float32)
+        return mean * periods + share * safety * std * np.sqrt(periods)
 
     def joint(point: np.ndarray) -> JointQuantity:
-        cover, last = point
-        return JointQuantity(jnp.float32(last * mean.sum()), level(cover))
+        last, cover, share = point
+        return JointQuantity(jnp.float32(last * mean.sum()), _whole(level(cover, share)))
 
     def opportune(point: np.ndarray) -> CanOrder:
-        must, can, up_to = np.cumsum([point[0], *np.abs(point[1:])])
-        return CanOrder(level(must), level(can), level(up_to))
+        must_share, joined, cover, share = point
+        must, up_to = level(0.0, must_share), level(cover, share)
+        up_to = np.maximum(must, up_to)
+        can = must + np.clip(joined, 0.0, 1.0) * (up_to - must)
+        return CanOrder(_whole(must), _whole(can), _whole(up_to))
 
     of_joint, of_can = joint_quantity(network), can_order(network)
-    starts = [np.asarray([cover, last * cover]) for cover in covers for last in (0.8, 1.0)]
-    best_joint = joint(_search(lambda point: cost_of(of_joint, joint(point)), starts, step))
+    starts = [np.asarray([last * cover, cover, 1.0]) for cover in covers for last in (0.8, 1.0)]
+    steps = np.asarray([step, step, 0.2])
+    best_joint = joint(_search(lambda point: cost_of(of_joint, joint(point)), starts, steps))
     starts = [
-        np.asarray([must, joined * (cover - must), (1 - joined) * (cover - must)])
-        for must in (-1.0, 0.0)
+        np.asarray([must_share, joined, cover, 1.0])
+        for must_share in (-0.5, 0.0, 1.0)
+        for joined in (0.5, 0.9)
         for cover in covers[::2]
-        for joined in (0.5, 1.0)
     ]
-    best_can = opportune(_search(lambda point: cost_of(of_can, opportune(point)), starts, step))
+    steps = np.asarray([0.3, 0.1, step, 0.2])
+    best_can = opportune(_search(lambda point: cost_of(of_can, opportune(point)), starts, steps))
     return (
+        *_optimum(instance, params),
         _reviewed(instance, params, cost_of, level, covers),
         Reference(
             "best (Q, S)", f"Q={float(best_joint.quantity):.0f}", None, of_joint, best_joint, False
@@ -92,11 +99,34 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
     )
 
 
+def _optimum(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
+    """Of two items that all orders share a fixed cost of, backlogged, in whole units."""
+    network, demand, sizes = instance.network, params.demand, params.sizes
+    assert sizes is not None
+    two = network.joint_orders == ((0, 1),) and network.unmet_demand == "backlogged"
+    if not two or not isinstance(demand, Discrete):
+        return ()
+    at_edges = destinations(network)
+    try:
+        best = optima.two_item_optimum(
+            _by_item(demand, at_edges),
+            [int(periods) for periods in params.lead_time],
+            np.asarray(params.holding_cost, np.float64)[at_edges],
+            np.asarray(params.underage_cost, np.float64)[at_edges],
+            float(sizes.joint_fixed_cost[0]),
+            np.max(sizes.fixed_cost, axis=1),
+        )
+    except RuntimeError:  # more positions than are looked at
+        return ()
+    cost = best.cost + float(params.procurement_cost @ demand.mean[at_edges])
+    return (Reference("optimum", "dynamic program", cost, None, {}, True),)
+
+
 def _reviewed(
     instance: Instance,
     params: Parameters,
     cost_of: Callable[[Policy | HindsightPolicy, PyTree], float],
-    level: Callable[[float], Array],
+    level: Callable[[float], Float64[np.ndarray, " edges"]],
     covers: Float64[np.ndarray, " covers"],
 ) -> Reference:
     """The best (R, S): exact for backlogged demand in whole units that shares one fixed cost and
@@ -109,7 +139,7 @@ def _reviewed(
     backlogged = network.unmet_demand == "backlogged"
     if isinstance(demand, Discrete) and shared and backlogged:
         best = optima.periodic_review_optimum(
-            [_probabilities(row) for row in np.asarray(demand.cumulative, np.float64)[at_edges]],
+            _by_item(demand, at_edges),
             int(params.lead_time[0]),
             np.asarray(params.holding_cost, np.float64)[at_edges],
             np.asarray(params.underage_cost, np.float64)[at_edges],
@@ -123,7 +153,7 @@ def _reviewed(
         return Reference("best (R, S)", f"R={best.review_periods}", cost, policy, variables, False)
 
     def reviewed(review: int, cover: float) -> PeriodicReview:
-        return PeriodicReview(jnp.int32(review), level(cover))
+        return PeriodicReview(jnp.int32(review), _whole(level(cover)))
 
     tried = [
         (review, cover)
@@ -135,14 +165,23 @@ def _reviewed(
     (cover,) = _search(
         lambda point: cost_of(policy, reviewed(review, point[0])),
         [np.asarray([cover])],
-        covers[1] - covers[0],
+        covers[1:2] - covers[:1],
     )
     return Reference("best (R, S)", f"R={review}", None, policy, reviewed(review, cover), False)
 
 
-def _probabilities(cumulative: Float64[np.ndarray, " support"]) -> Float64[np.ndarray, " support"]:
-    found = np.diff(np.clip(cumulative, 0.0, 1.0), prepend=0.0)
-    return found / found.sum()
+def _whole(levels: Float64[np.ndarray, " edges"]) -> Array:
+    """The nearest whole units."""
+    return jnp.asarray(np.round(levels), jnp.float32)
+
+
+def _by_item(
+    demand: Discrete, at_edges: Int[np.ndarray, " items"]
+) -> list[Float64[np.ndarray, " support"]]:
+    """Probabilities of 0, 1, 2, ... units."""
+    cumulative = np.clip(np.asarray(demand.cumulative, np.float64)[at_edges], 0.0, 1.0)
+    found = np.diff(cumulative, prepend=0.0)
+    return list(found / found.sum(axis=1, keepdims=True))
 
 
 def _simulated_cost(
@@ -173,13 +212,13 @@ def _simulated_cost(
 
 
 def _search(
-    cost_of: Callable[[np.ndarray], float], starts: list[np.ndarray], step: float
+    cost_of: Callable[[np.ndarray], float], starts: list[np.ndarray], steps: np.ndarray
 ) -> np.ndarray:
-    """The best point that Nelder and Mead find from the best few of the starts, stepping so far at
-    first."""
+    """The best point that Nelder and Mead find from the best few of the starts, stepping so far
+    along each number at first."""
     found = []
     for start in sorted(starts, key=cost_of)[:TRIED_FURTHER]:
-        simplex = np.vstack([start, start + step * np.eye(len(start))])
-        how = {"maxfev": 60, "xatol": 0.02, "fatol": 1e-3, "initial_simplex": simplex}
+        simplex = np.vstack([start, start + np.diag(steps)])
+        how = {"maxfev": 40 * len(start), "xatol": 0.02, "fatol": 1e-3, "initial_simplex": simplex}
         found.append(scipy.optimize.minimize(cost_of, start, method="Nelder-Mead", options=how))
     return min(found, key=lambda one: one.fun).x

@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_gradients import DEMAND, FIXED_COST, GATE, POINT, QUANTITY, gated, ordering
+from test_gradients import DEMAND, FIXED_COST, GATE, POINT, QUANTITY, Order, gated, ordering
 
+from neuroinv.algorithms.noise import output_noise
 from neuroinv.algorithms.ppo import ppo
 from neuroinv.config import PPOConfig
-from neuroinv.decisions import Categorical, Deterministic
+from neuroinv.decisions import Categorical, Deterministic, Transformed
 from neuroinv.rollout import average_costs, greedy, total
 from neuroinv.types import InputError, Policy, Problem, Scenarios
 
@@ -110,12 +111,52 @@ def test_first_and_last_decisions_leave_some_to_train():
 
 
 def test_noise_that_is_not_trained_stays():
-    algorithm = learner(std_trained=False)
+    algorithm = learner(noise="fixed")
     start = jax.jit(algorithm.init)(jax.random.key(0))
     once, metrics = jax.jit(algorithm.update)(start, BATCH)
-    np.testing.assert_array_equal(once.optimizer_state.log_std, start.optimizer_state.log_std)
+    np.testing.assert_array_equal(once.optimizer_state.noise, start.optimizer_state.noise)
     assert metrics["noise_std"] == pytest.approx(0.5)
     assert np.any(once.variables != start.variables)
+
+
+def test_noise_of_a_state_differs_between_states_once_it_has_learned():
+    algorithm = learner(noise="by_state")
+    start = jax.jit(algorithm.init)(jax.random.key(0))
+    once, metrics = jax.jit(algorithm.update)(start, BATCH)
+    assert metrics["noise_std"] == pytest.approx(0.5, rel=0.1)
+    config = PPOConfig("ppo", value_hidden=(8,), noise="by_state")
+    of_states = jax.vmap(output_noise(gated(Categorical), config).log_std, (None, 0))
+    spread = of_states(once.optimizer_state.noise, STOCK)
+    assert spread.shape == (COUNT, 2, 1)
+    moved = spread - of_states(start.optimizer_state.noise, STOCK)
+    assert np.all(np.std(moved, axis=0) > 1e-5)
+
+
+def test_further_epochs_may_train_the_regimes_alone():
+    """One epoch of all and three of the regimes move the quantity as one epoch does."""
+    start = jax.jit(learner().init)(jax.random.key(0))
+
+    def after(epochs, further):
+        algorithm = learner(epochs=epochs, further_epochs=further, most_divergence=1e9)
+        own = jax.jit(algorithm.init)(jax.random.key(0))
+        np.testing.assert_array_equal(own.variables, start.variables)
+        return jax.jit(algorithm.update)(own, BATCH)[0]
+
+    one, regimes, everything = after(1, "all"), after(4, "regimes"), after(4, "all")
+    np.testing.assert_array_equal(one.variables[QUANTITY], regimes.variables[QUANTITY])
+    np.testing.assert_array_equal(one.optimizer_state.noise, regimes.optimizer_state.noise)
+    assert np.all(one.variables[GATE] != regimes.variables[GATE])
+    assert np.all(one.variables[QUANTITY] != everything.variables[QUANTITY])
+
+
+def test_regimes_alone_need_a_policy_that_has_some():
+    always = Policy(
+        lambda key, seen: jnp.zeros(1),
+        lambda variables, seen: Transformed(variables, lambda outputs: Order(1.0, outputs[0])),
+    )
+    algorithm = learner(always, further_epochs="regimes")
+    with pytest.raises(InputError, match=r"further_epochs is regimes .*set it to all"):
+        jax.eval_shape(lambda key: algorithm.update(algorithm.init(key), BATCH), jax.random.key(0))
 
 
 def test_it_acts_in_the_likeliest_regime_without_noise():

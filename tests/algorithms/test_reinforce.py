@@ -74,7 +74,7 @@ def test_it_lowers_the_cost_of_one_store(tmp_path, baseline):
 
     first, last = trained(built, config(baseline))
     assert cost(last.variables) < 0.8 * cost(first.variables)
-    assert np.all(last.optimizer_state.log_std < first.optimizer_state.log_std - 0.2)
+    assert np.all(last.optimizer_state.noise < first.optimizer_state.noise - 0.2)
 
 
 def test_a_learned_value_tells_scenarios_of_different_cost_apart(tmp_path):
@@ -88,7 +88,7 @@ def test_a_learned_value_tells_scenarios_of_different_cost_apart(tmp_path):
 
     @jax.jit
     def squared_errors():
-        decide = score_function(built.policy, last.variables, aside.log_std)
+        decide = score_function(built.policy, last.variables, lambda seen: aside.noise)
         sampled = sample(built.problem, decide, scenarios(built, jax.random.key(2)), keys)
         actual = cost_to_go(sampled.cost)
         learned = value.apply(aside.value, actual, seen_by_value(sampled.observation))
@@ -112,7 +112,7 @@ def test_it_starts_from_the_network_that_hdpo_starts_from_and_acts_without_noise
 
 def test_every_update_draws_anew_and_every_seed_by_itself(tmp_path):
     built = one_store(tmp_path)
-    algorithm = learner(built, config(std_trained=False))
+    algorithm = learner(built, config(noise="fixed"))
     batch = scenarios(built, jax.random.key(0))
     update = jax.jit(algorithm.update)
     stacked = jax.jit(jax.vmap(algorithm.init))(jax.vmap(jax.random.key)(jnp.arange(2)))
@@ -126,7 +126,7 @@ def test_every_update_draws_anew_and_every_seed_by_itself(tmp_path):
             jax.tree.map(lambda leaf, seed=seed: leaf[seed], (together.variables, metrics)),
             (following.variables, of_seed),
         )
-        np.testing.assert_allclose(following.optimizer_state.log_std, np.log(0.5))
+        np.testing.assert_allclose(following.optimizer_state.noise, np.log(0.5))
         later = state._replace(step=jnp.int32(1))
         costs |= {float(update(one, batch)[1]["train_cost"]) for one in (state, state, later)}
     assert len(costs) == 4
