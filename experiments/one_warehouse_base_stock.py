@@ -12,6 +12,7 @@ lower bound that no policy attains. Published (arXiv 2306.11246): the best of al
 import itertools
 from pathlib import Path
 
+import jax
 import numpy as np
 from cells import QUICK, origin, run_cell, seconds_of, shared_batch, write_table
 from figures import Figure
@@ -43,7 +44,7 @@ def levels(run: Path) -> str | None:
     """The level of every location, in units; None for a network."""
     experiment, of_seeds = load(run)
     network, seen = experiment.instance.network, example_observation(experiment.instance)
-    variables = {name: values[0] for name, values in of_seeds.items()}
+    variables = jax.tree.map(lambda leaf: leaf[0], of_seeds)
     match experiment.config.policy:
         case BaseStockConfig():
             found = stock_levels.levels(network, variables, seen)

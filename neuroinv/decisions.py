@@ -182,7 +182,7 @@ class Hybrid(NamedTuple):
         return self.regimes.log_prob(drawn.regime) + jnp.sum(chosen)
 
     def entropy(self) -> Float[Array, ""]:
-        """Entropy of the regimes in nats; that of the noise depends on no observation."""
+        """Entropy of the regimes in nats, without that of the noise."""
         return self.regimes.entropy()
 
 

@@ -24,20 +24,24 @@ class Noise(NamedTuple):
     log_std: Callable[[PyTree, PyTree], Float[Array, "*outputs"]]
     """(variables of the noise, observation) -> of every output, in natural logarithms."""
     average: Callable[[PyTree, PyTree], Scalar]
-    """(variables of the noise, observations of a batch) -> mean standard deviation."""
+    """(variables of the noise, observations, of scenarios and periods) -> the mean standard
+    deviation of the first period."""
 
 
 def output_noise(policy: Policy, config: PPOConfig | ReinforceConfig) -> Noise:
-    """Noise as `config.noise` says, which starts with the standard deviation `config.std`.
+    """Noise as `config.noise` says, whose standard deviation starts at `config.std` or near it.
 
     Raises InputError, from `init`, for a policy whose decision has no outputs.
     """
 
+    by_state = config.noise == "by_state"
+
+    def net(outputs: Float[Array, "*outputs"]) -> MLP:
+        return MLP(config.value_hidden, outputs.size, "relu")
+
     def init(key: PRNGKeyArray, variables: PyTree, example: PyTree) -> PyTree:
         same = same_log_std(policy, variables, example, config.std)
-        if config.noise != "by_state":
-            return same
-        return same, MLP(config.value_hidden, same.size, "relu").init(key, magnitudes(example))
+        return (same, net(same).init(key, magnitudes(example))) if by_state else same
 
     def log_std(trained: PyTree, observation: PyTree) -> Float[Array, "*outputs"]:
         match config.noise:
@@ -47,12 +51,11 @@ def output_noise(policy: Policy, config: PPOConfig | ReinforceConfig) -> Noise:
                 return trained
             case "by_state":
                 in_common, variables = trained
-                net = MLP(config.value_hidden, in_common.size, "relu")
-                of_state = jnp.asarray(net.apply(variables, magnitudes(observation)))
+                of_state = jnp.asarray(net(in_common).apply(variables, magnitudes(observation)))
                 return in_common + of_state.reshape(in_common.shape)
 
     def average(trained: PyTree, observations: PyTree) -> Scalar:
-        of_each = jax.vmap(jax.vmap(log_std, (None, 0)), (None, 0))(trained, observations)
-        return jnp.mean(jnp.exp(of_each))
+        first = jax.tree.map(lambda leaf: leaf[:, 0], observations)
+        return jnp.mean(jnp.exp(jax.vmap(log_std, (None, 0))(trained, first)))
 
     return Noise(init, log_std, average)

@@ -24,7 +24,7 @@ from neuroinv.algorithms.proximal import (
 )
 from neuroinv.algorithms.value import learned_value, seen_by_value
 from neuroinv.config import PPOConfig
-from neuroinv.decisions import Hybrid
+from neuroinv.decisions import Categorical
 from neuroinv.gradients import (
     cost_to_go,
     generalised_advantage,
@@ -69,17 +69,17 @@ def ppo(
     alone = config.epochs - 1 if config.further_epochs == "regimes" else 0
     whole = config.epochs - alone
     optimizer = decaying_adam(config, steps * whole * config.minibatches, eps=1e-5)
-    of_regimes = decaying_adam(config, steps * alone * config.minibatches or 1, eps=1e-5)
+    of_regimes = decaying_adam(config, steps * max(alone, 1) * config.minibatches, eps=1e-5)
     noise = output_noise(policy, config)
     value = learned_value(config.value_hidden, config.value_learning_rate)
     how = Proximal(whole, config.minibatches, config.clip_ratio, config.most_divergence)
 
     def init(key: PRNGKeyArray) -> TrainState:
         variables = policy.init(branch(key, Branch.POLICY), example_observation)
-        _, of_values, _, of_noise = _keys(key, 0)
+        _, of_values, _, of_noise, _ = _keys(key, 0)
         spread = noise.init(of_noise, variables, example_observation)
         learned = value.init(of_values, example_observation)
-        further = of_regimes.init((variables, spread)) if alone else ()
+        further = of_regimes.init(variables) if alone else ()
         aside = Aside(spread, learned, optimizer.init((variables, spread)), further)
         return TrainState(variables, aside, key, jnp.int32(0))
 
@@ -91,24 +91,20 @@ def ppo(
         return decision.log_prob(drawn), decision.entropy()
 
     def score_of_regimes(
-        trained: tuple[PyTree, PyTree], observation: PyTree, drawn: PyTree
+        variables: PyTree, observation: PyTree, drawn: PyTree
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """The same, of which what is not of the regimes carries no derivative."""
-        variables, spread = trained
-        decision = noisy(policy, variables, noise.log_std(spread, observation), observation)
-        if not isinstance(decision, Hybrid):
+        decision = policy.apply(variables, observation)
+        if not isinstance(decision, Categorical):
             raise InputError(
                 "algorithm.further_epochs is regimes but this policy's decision has none; "
                 "set it to all, or use policy=hybrid"
             )
-        own = decision.regimes.log_prob(drawn.regime)
-        others = jax.lax.stop_gradient(decision.log_prob(drawn) - own)
-        return own + others, decision.entropy()
+        return decision.log_prob(drawn.regime), decision.entropy()
 
     def update(state: TrainState, batch: Scenarios) -> tuple[TrainState, dict[str, Scalar]]:
         aside: Aside = state.optimizer_state
         scenarios, periods = jax.tree.leaves(batch.noise)[0].shape[:2]
-        draws, _, shuffles, _ = _keys(state.key, state.step)
+        draws, _, shuffles, _, further_shuffles = _keys(state.key, state.step)
         keys = jax.random.split(draws, (scenarios, periods))
         decide = score_function(policy, state.variables, partial(noise.log_std, aside.noise))
         sampled = sample(problem, decide, batch, keys, burn_in)
@@ -118,35 +114,36 @@ def ppo(
         advantage = generalised_advantage(sampled.cost, expected, config.discount, config.trace)
         rows = rows_of(sampled, advantage, trained_periods(config, periods))
         entropy_weight = config.entropy * jnp.maximum(1 - state.step / steps, 0.0)
-        first, second = jax.random.split(shuffles)
-        trained, optimizer_state, about = proximal_updates(
+        (variables, spread), optimizer_state, about = proximal_updates(
             score,
             optimizer,
             (state.variables, aside.noise),
             aside.optimizer,
             rows,
-            first,
+            shuffles,
             how,
             entropy_weight,
         )
         further = aside.regimes_optimizer
         if alone:
-            trained, further, of_further = proximal_updates(
+            as_drawn, _ = jax.vmap(score_of_regimes, (None, 0, 0))(
+                state.variables, rows.observation, rows.drawn
+            )
+            variables, further, of_further = proximal_updates(
                 score_of_regimes,
                 of_regimes,
-                trained,
+                variables,
                 further,
-                rows,
-                second,
+                rows._replace(log_prob=as_drawn),
+                further_shuffles,
                 how._replace(epochs=alone),
                 entropy_weight,
             )
             about = jax.tree.map(jnp.maximum, about, of_further)
-        variables, spread = trained
         learned = value.update(aside.value, to_go, seen, config.value_updates)
         metrics = {
             "train_cost": jnp.mean(jnp.sum(sampled.cost, axis=1)),
-            "noise_std": noise.average(aside.noise, sampled.observation),
+            "noise_std": noise.average(spread, sampled.observation),
             "entropy": jnp.mean(sampled.entropy),
         }
         following = Aside(spread, learned, optimizer_state, further)
@@ -156,6 +153,6 @@ def ppo(
 
 
 def _keys(key: PRNGKeyArray, step: int | Array) -> PRNGKeyArray:
-    """Of the draws, of the first variables of the learned value, of the order of decisions, and of
-    the first variables of the noise."""
-    return jax.random.split(jax.random.fold_in(branch(key, Branch.DECISION), step), 4)
+    """Of the draws, of the first variables of the learned value, of the order of decisions, of the
+    first variables of the noise, and of the order in epochs of the regimes alone."""
+    return jax.random.split(jax.random.fold_in(branch(key, Branch.DECISION), step), 5)

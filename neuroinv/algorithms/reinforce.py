@@ -106,7 +106,7 @@ def reinforce(
         metrics = {
             "train_cost": jnp.mean(jnp.sum(sampled.cost, axis=1)),
             "gradient_norm": optax.tree.norm(gradient),
-            "noise_std": noise.average(aside.noise, sampled.observation),
+            "noise_std": noise.average(spread, sampled.observation),
         }
         following = Aside(spread, learned, optimizer_state)
         return TrainState(variables, following, state.key, state.step + 1), metrics

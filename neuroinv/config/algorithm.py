@@ -154,7 +154,8 @@ class PPOConfig:
     epochs: Count = 5
     """How often a batch is used."""
     further_epochs: Literal["all", "regimes"] = "all"
-    """What those after the first train: all that is drawn, or as in hpo the regimes alone."""
+    """What those after the first train: all that is drawn, or the regimes alone, whose ratios and
+    divergence are then their own, as in hpo."""
     minibatches: Count = 4
     """Parts that a batch is divided into in each epoch."""
     clip_ratio: Annotated[float, Field(gt=0, lt=1)] = 0.15
@@ -176,6 +177,10 @@ class PPOConfig:
     """Decisions of so many first periods are lived with but not trained, as in hpo."""
     last_decisions: Annotated[int, Field(ge=0)] = 0
     """Likewise those of so many last periods."""
+
+    def __post_init__(self) -> None:
+        if self.further_epochs == "regimes" and self.epochs == 1:
+            raise ValueError("further_epochs is regimes but epochs is 1; raise it, or leave it out")
 
 
 @dataclass(frozen=True, config=SCHEMA)

@@ -2,9 +2,9 @@
 
 Levels of policies for which no exact answer is known are searched on simulated paths of their own,
 which are neither those of training nor those of the test. All items share the few numbers that are
-searched: periods of demand, beyond the lead time and this period, that an order is to last, and
-what share of the newsvendor's safety stock a level holds. The share may be negative: where demand
-is large and rare, a backlog may have to be waited for before an order pays.
+searched: periods of demand, beyond the lead time and this period, that an order is to last, and how
+many standard deviations a level lies above the newsvendor's for so many periods. That may be far
+below: where demand is large and rare, a backlog may have to be waited for before an order pays.
 """
 
 from __future__ import annotations
@@ -61,33 +61,33 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
     step = covers[1] - covers[0]
     cost_of = _simulated_cost(instance, covers[-1])
 
-    def level(cover: float, share: float = 1.0) -> Float64[np.ndarray, " edges"]:
+    def level(cover: float, above: float = 0.0) -> Float64[np.ndarray, " edges"]:
         """Stock that lasts for the lead time, this period and `cover` more."""
         periods = lead_time + 1 + max(cover, -lead_time.min() - 0.5)
-        return mean * periods + share * safety * std * np.sqrt(periods)
+        return mean * periods + (safety + above) * std * np.sqrt(periods)
 
     def joint(point: np.ndarray) -> JointQuantity:
-        last, cover, share = point
-        return JointQuantity(jnp.float32(last * mean.sum()), _whole(level(cover, share)))
+        last, cover, above = point
+        return JointQuantity(jnp.float32(last * mean.sum()), _whole(level(cover, above)))
 
     def opportune(point: np.ndarray) -> CanOrder:
-        must_share, joined, cover, share = point
-        must, up_to = level(0.0, must_share), level(cover, share)
-        up_to = np.maximum(must, up_to)
-        can = must + np.clip(joined, 0.0, 1.0) * (up_to - must)
-        return CanOrder(_whole(must), _whole(can), _whole(up_to))
+        must_above, joined, cover, above = point
+        must = level(0.0, must_above)
+        more = np.maximum(level(cover, above) - must, 0.0)
+        can = must + np.clip(joined, 0.0, 1.0) * more
+        return CanOrder(_whole(must), _whole(can), _whole(must + more))
 
     of_joint, of_can = joint_quantity(network), can_order(network)
-    starts = [np.asarray([last * cover, cover, 1.0]) for cover in covers for last in (0.8, 1.0)]
-    steps = np.asarray([step, step, 0.2])
+    starts = [np.asarray([last * cover, cover, 0.0]) for cover in covers for last in (0.8, 1.0)]
+    steps = np.asarray([step, step, 0.25])
     best_joint = joint(_search(lambda point: cost_of(of_joint, joint(point)), starts, steps))
     starts = [
-        np.asarray([must_share, joined, cover, 1.0])
-        for must_share in (-0.5, 0.0, 1.0)
+        np.asarray([must_above, joined, cover, 0.0])
+        for must_above in (-2.5, -1.0, 0.0)
         for joined in (0.5, 0.9)
         for cover in covers[::2]
     ]
-    steps = np.asarray([0.3, 0.1, step, 0.2])
+    steps = np.asarray([0.5, 0.1, step, 0.25])
     best_can = opportune(_search(lambda point: cost_of(of_can, opportune(point)), starts, steps))
     return (
         *_optimum(instance, params),
@@ -116,10 +116,15 @@ def _optimum(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
             float(sizes.joint_fixed_cost[0]),
             np.max(sizes.fixed_cost, axis=1),
         )
-    except RuntimeError:  # more positions than are looked at
+    except RuntimeError:  # more positions than are looked at, or values that do not settle
         return ()
-    cost = best.cost + float(params.procurement_cost @ demand.mean[at_edges])
+    cost = best.cost + _bought(params, at_edges)
     return (Reference("optimum", "dynamic program", cost, None, {}, True),)
+
+
+def _bought(params: Parameters, at_edges: Int[np.ndarray, " items"]) -> float:
+    """Cost per period of all that is demanded, which is bought some day."""
+    return float(params.procurement_cost @ params.demand.mean[at_edges])
 
 
 def _reviewed(
@@ -148,8 +153,7 @@ def _reviewed(
         variables = PeriodicReview(
             jnp.int32(best.review_periods), jnp.asarray(best.levels, jnp.float32)
         )
-        # Whatever is demanded is bought some day.
-        cost = best.cost + float(params.procurement_cost @ demand.mean[at_edges])
+        cost = best.cost + _bought(params, at_edges)
         return Reference("best (R, S)", f"R={best.review_periods}", cost, policy, variables, False)
 
     def reviewed(review: int, cover: float) -> PeriodicReview:
@@ -165,7 +169,7 @@ def _reviewed(
     (cover,) = _search(
         lambda point: cost_of(policy, reviewed(review, point[0])),
         [np.asarray([cover])],
-        covers[1:2] - covers[:1],
+        np.asarray([covers[1] - covers[0]]),
     )
     return Reference("best (R, S)", f"R={review}", None, policy, reviewed(review, cover), False)
 

@@ -132,12 +132,23 @@ def test_noise_of_a_state_differs_between_states_once_it_has_learned():
     assert np.all(np.std(moved, axis=0) > 1e-5)
 
 
+@pytest.mark.parametrize("noise", ["fixed", "by_output", "by_state"])
+def test_the_noise_that_is_drawn_is_the_noise_that_is_scored(noise):
+    """So that the first update from a batch finds the policy no farther than rounding from it."""
+    algorithm = learner(noise=noise, epochs=1, minibatches=1)
+    start = jax.jit(algorithm.init)(jax.random.key(0))
+    spread = jax.tree.map(lambda leaf: leaf + 0.1, start.optimizer_state.noise)
+    start = start._replace(optimizer_state=start.optimizer_state._replace(noise=spread))
+    _, metrics = jax.jit(algorithm.update)(start, BATCH)
+    assert metrics["divergence"] < 1e-9
+
+
 def test_further_epochs_may_train_the_regimes_alone():
     """One epoch of all and three of the regimes move the quantity as one epoch does."""
     start = jax.jit(learner().init)(jax.random.key(0))
 
     def after(epochs, further):
-        algorithm = learner(epochs=epochs, further_epochs=further, most_divergence=1e9)
+        algorithm = learner(epochs=epochs, further_epochs=further, most_divergence=1.0)
         own = jax.jit(algorithm.init)(jax.random.key(0))
         np.testing.assert_array_equal(own.variables, start.variables)
         return jax.jit(algorithm.update)(own, BATCH)[0]

@@ -1,5 +1,7 @@
 """The optimum of two items against one item, items ordered apart, and policies it must beat."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,56 @@ def test_the_order_of_the_items_does_not_matter():
     np.testing.assert_array_equal(other.order_up_to, np.swapaxes(one.order_up_to, 0, 1)[..., ::-1])
 
 
+def least_cost(demand, holding, underage, joint_fixed_cost, fixed_costs, levels):
+    """By policy iteration over all orders between given levels, without lead time."""
+    grid = np.array(list(itertools.product(*levels)))
+    costs = np.zeros(len(grid))
+    falls = np.ones((len(grid), len(grid)))
+    for item, (pmf, at) in enumerate(zip(demand, levels, strict=True)):
+        left = grid[:, item, None] - np.arange(pmf.size)
+        costs += np.where(left > 0, holding[item] * left, -underage[item] * left) @ pmf
+        to = np.zeros((len(at), len(at)))
+        for units, chance in enumerate(pmf):
+            np.add.at(to, (np.arange(len(at)), np.maximum(np.arange(len(at)) - units, 0)), chance)
+        places = grid[:, item] - at[0]
+        falls *= to[places][:, places]
+    more = grid[None] - grid[:, None]
+    paid = joint_fixed_cost * np.any(more > 0, axis=2) + (more > 0) @ np.array(fixed_costs)
+    paid = np.where(np.all(more >= 0, axis=2), paid, np.inf)
+    orders = np.argmin(paid + costs, axis=1)
+    while True:
+        system = np.eye(len(grid)) - falls[orders]
+        system[:, 0] = 1.0  # the average cost in the place of the first value, which is zero
+        found = np.linalg.solve(system, (paid + costs)[np.arange(len(grid)), orders])
+        values = np.append(0.0, found[1:])
+        of_orders = paid + costs + falls @ values
+        better = np.argmin(of_orders, axis=1)
+        gain = of_orders[np.arange(len(grid)), orders] - of_orders.min(axis=1)
+        if gain.max() < 1e-9:
+            return found[0]
+        orders = np.where(gain > 1e-9, better, orders)
+
+
+@pytest.mark.parametrize(
+    ("demand", "underage", "joint_fixed_cost", "fixed_costs", "levels"),
+    [
+        ([poisson_pmf(1.0), poisson_pmf(0.5)], [9.0, 4.0], 6.0, [0.0, 0.0], [(-8, 14), (-8, 12)]),
+        ([poisson_pmf(1.0), poisson_pmf(0.5)], [3.0, 4.0], 2.0, [1.0, 9.0], [(-8, 14), (-10, 14)]),
+        ([poisson_pmf(2.0), poisson_pmf(0.2)], [3.0, 0.3], 8.0, [0.0, 0.0], [(-10, 17), (-19, 3)]),
+        ([np.array([0.0, 1.0]), poisson_pmf(0.5)], [2.0, 2.0], 5.0, [0.5, 0.0], [(-8, 9), (-8, 9)]),
+    ],
+)
+def test_no_orders_between_wider_levels_cost_less(
+    demand, underage, joint_fixed_cost, fixed_costs, levels
+):
+    costs = (demand, [1.0, 0.5], underage, joint_fixed_cost, fixed_costs)
+    expected = least_cost(*costs, [np.arange(low, high + 1) for low, high in levels])
+    found = two_item_optimum(demand, [0, 0], *costs[1:])
+    assert found.cost == pytest.approx(expected, rel=1e-6)
+    assert np.all(found.lowest >= [low for low, _ in levels])
+    assert np.all(found.order_up_to[0, 0] < [high for _, high in levels])
+
+
 def test_it_costs_what_its_orders_do_in_a_simulation_and_less_than_simpler_policies():
     demand, _, holding, underage = SMALL
     fixed, periods, paths = 6.0, 4000, 200
@@ -72,7 +124,7 @@ def test_it_costs_what_its_orders_do_in_a_simulation_and_less_than_simpler_polic
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"lead_times": [1]}, "give two"),
+        ({"lead_times": [1]}, "lead_times is of 1 items"),
         ({"holding_cost": [1.0, 0.0]}, "holding_cost is 0"),
         ({"lead_times": [1, -1]}, "lead_time is -1"),
         ({"joint_fixed_cost": -1.0}, "fixed_cost is -1"),
