@@ -80,7 +80,7 @@ from neuroinv.problems.switched_lqr import (
     switched_lqr_problem,
 )
 from neuroinv.problems.switched_lqr import draw_parameters as draw_regulators
-from neuroinv.rollout import draw
+from neuroinv.rollout import draw, first_observation
 from neuroinv.types import Algorithm, HindsightPolicy, InputError, Policy, Problem, Scenarios
 
 
@@ -134,7 +134,7 @@ def build(config: Config) -> Experiment:
         if not policy.trained:  # one segment, to measure it on the dev scenarios
             training = dataclasses.replace(training, steps=training.steps_between_dev)
             config = dataclasses.replace(config, training=training)
-        example = _example_observation(problem, dev.params)
+        example = first_observation(problem, dev.params)
         trained = build_algorithm(config, problem, policy, example, train.burn_in)
         # Traced, not run: what does not fit is refused before any optimum is computed.
         jax.eval_shape(trained.init, jax.random.key(0))
@@ -268,11 +268,6 @@ def _instead_of_a_table(instance: Instance | SwitchedLQR) -> str:
     if isinstance(instance, Instance):
         return f"demand is {instance.config.demand.distribution}"
     return "this problem reads none"
-
-
-def _example_observation(problem: Problem, params: PyTree) -> PyTree:
-    first = jax.tree.map(lambda leaf: leaf[0], params)
-    return problem.observe(first, problem.init(first, jax.random.key(0)))
 
 
 def _resolve(instance: Instance | SwitchedLQR, name: Split, split: SplitConfig) -> ResolvedSplit:

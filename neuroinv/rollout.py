@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -190,6 +191,16 @@ def total(costs: Any) -> PerScenario:
     return jnp.sum(jnp.stack(jax.tree.leaves(costs)), axis=0)
 
 
+@partial(jax.jit, static_argnums=0)
+def first_observation(problem: Problem, params: PyTree) -> PyTree:
+    """What is seen before the first period of the first of some scenarios (leading axis of the
+    parameters)."""
+    first = jax.tree.map(lambda leaf: leaf[0], params)
+    return problem.observe(first, problem.init(first, jax.random.key(0)))
+
+
+# One program: operation by operation would compile dozens.
+@partial(jax.jit, static_argnums=(0, 3))
 def draw(problem: Problem, params: PyTree, key: PRNGKeyArray, periods: int) -> Scenarios:
     """Initial states and noise for scenarios whose parameters are given (leading axis)."""
     count = jax.tree.leaves(params)[0].shape[0]

@@ -114,10 +114,10 @@ OTHERS = [name for name in choices("problem") if name not in (*TRAINED, *REGULAT
 def test_every_other_problem_is_built_and_simulated(tmp_path, problem):
     experiment = build(config_of(tmp_path, f"problem={problem}", "policy=mlp"))
     assert experiment.config.problem.name == problem
-    params, state = jax.tree.map(lambda leaf: leaf[0], dev_scenarios(experiment)[:2])
+    params, state, noise = jax.tree.map(lambda leaf: leaf[0], dev_scenarios(experiment))
     orders = jnp.ones(len(experiment.instance.network.edges))
-    noise = jax.tree.map(lambda leaf: leaf[0, 0], dev_scenarios(experiment).noise)
-    _, outcome = experiment.problem.step(params, state, orders, noise)
+    first = jax.tree.map(lambda leaf: leaf[0], noise)
+    _, outcome = jax.jit(experiment.problem.step)(params, state, orders, first)
     assert all(np.isfinite(cost) for cost in outcome.costs)
 
 

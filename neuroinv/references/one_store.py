@@ -33,6 +33,7 @@ from neuroinv.references.reference import (
 from neuroinv.types import Policy
 
 PLENTY = 20  # periods of mean demand
+FEWEST_STATES = 4096  # asked of a policy at a time; fewer take no less time
 LONGEST_LEAD_TIME = 5  # periods; under lost sales the states multiply with each one more
 
 
@@ -125,7 +126,7 @@ def exact_store_costs(
     def cost(variables: PyTree) -> float:
         def order(states: Int[np.ndarray, "states dimension"]) -> Int[np.ndarray, " states"]:
             # Padded to a power of two: a new shape for each call would compile for each call.
-            size = 1 << max(len(states) - 1, 0).bit_length()
+            size = max(FEWEST_STATES, 1 << (len(states) - 1).bit_length())
             padded = np.zeros((size, states.shape[1]), np.float32)
             padded[: len(states)] = states
             orders = np.asarray(compiled(variables, padded)).astype(np.int64)[: len(states)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import PyTree
 
 from neuroinv.config import Value, numbers
 from neuroinv.problems.inventory.dynamics import Observation, inventory_problem
 from neuroinv.problems.inventory.instance import Instance, draw_parameters
+from neuroinv.rollout import first_observation
 from neuroinv.types import HindsightPolicy, Policy
 
 
@@ -31,9 +31,8 @@ class Reference(NamedTuple):
 
 def example_observation(instance: Instance) -> Observation:
     """What a policy sees before the first period of some scenario."""
-    params = jax.tree.map(lambda leaf: leaf[0], draw_parameters(instance, "test", 1))
-    problem = inventory_problem(instance.network)
-    return problem.observe(params, problem.init(params, jax.random.key(0)))
+    params = draw_parameters(instance, "test", 1)
+    return first_observation(inventory_problem(instance.network), params)
 
 
 def before_softplus(value: float) -> float:

@@ -91,8 +91,8 @@ def test_orders_follow_the_labels_of_the_graph_and_never_exceed_stock(allocation
     seen = random_observation(network, KEY)
     policy = gnn(network, config)
     # Untrained outputs are near zero; larger ones make every edge tell itself from the others.
-    variables = jax.tree.map(lambda x: 2.0 * x, policy.init(KEY, seen))
-    orders = policy.apply(variables, seen).mode()
+    variables = jax.tree.map(lambda x: 2.0 * x, jax.jit(policy.init)(KEY, seen))
+    orders = jax.jit(lambda: policy.apply(variables, seen).mode())()
     shipped = outgoing(network) @ np.asarray(orders)
     assert (np.asarray(orders) >= 0).all()
     assert (shipped <= np.maximum(seen.on_hand, 0.0) * (1 + 1e-5) + 1e-5).all()
@@ -100,7 +100,7 @@ def test_orders_follow_the_labels_of_the_graph_and_never_exceed_stock(allocation
     order = data.draw(st.permutations(range(len(network.nodes))))
     edge_order = data.draw(st.permutations(range(len(network.edges))))
     other, seen_by_other = relabelled(network, seen, order, edge_order)
-    again = gnn(other, config).apply(variables, seen_by_other).mode()
+    again = jax.jit(lambda: gnn(other, config).apply(variables, seen_by_other).mode())()
     np.testing.assert_allclose(again, np.asarray(orders)[edge_order], rtol=2e-4, atol=2e-4)
 
 
