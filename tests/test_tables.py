@@ -29,6 +29,7 @@ BY_CELLS = {
     "sample_efficiency real_one_warehouse": ["real_one_warehouse"],
     "sample_efficiency real_many_warehouses": ["real_many_warehouses"],
     "serial": [],
+    "slow_items": [],
     "serial paper": ["--recipe=paper"],
     "switched_lqr": [],
     "transfer": [],
