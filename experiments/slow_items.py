@@ -6,9 +6,9 @@
 Costs are per item and period, procurement included: negative binomial demand of means 0.77 and
 0.38 with a coefficient of variation of 3.6, no lead time (arXiv 2511.11830). An order pays about
 every forty periods and waits for a backlog, so paths are longer than those of
-`experiments/joint_replenishment.py`. The optimum is that of a dynamic program; the classical
-policies are the best that are found. Published: the dynamic program, a network trained on the
-diffusion limit, and the classical policies, all simulated.
+`experiments/joint_replenishment.py`, and a batch has four times as many. The optimum is that of a
+dynamic program; the classical policies are the best that are found. Published: the dynamic program,
+a neural network, and the classical policies, all simulated.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def row(joint_fixed_cost: float) -> dict:
             "training.test={scenarios: 1024, periods: 2200, burn_in: 200}",
             "algorithm.first_decisions=100",
             "algorithm.last_decisions=50",
+            "training.batch=256",
             f"training.steps={steps}",
             f"training.patience={steps}",
         ]
