@@ -76,6 +76,11 @@ def ppo(
 
     def init(key: PRNGKeyArray) -> TrainState:
         variables = policy.init(branch(key, Branch.POLICY), example_observation)
+        if alone and not isinstance(policy.apply(variables, example_observation), Categorical):
+            raise InputError(
+                "algorithm.further_epochs is regimes but this policy's decision has none; "
+                "set it to all, or use policy=hybrid"
+            )
         _, of_values, _, of_noise, _ = _keys(key, 0)
         spread = noise.init(of_noise, variables, example_observation)
         learned = value.init(of_values, example_observation)
@@ -94,11 +99,6 @@ def ppo(
         variables: PyTree, observation: PyTree, drawn: PyTree
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         decision = policy.apply(variables, observation)
-        if not isinstance(decision, Categorical):
-            raise InputError(
-                "algorithm.further_epochs is regimes but this policy's decision has none; "
-                "set it to all, or use policy=hybrid"
-            )
         return decision.log_prob(drawn.regime), decision.entropy()
 
     def update(state: TrainState, batch: Scenarios) -> tuple[TrainState, dict[str, Scalar]]:
