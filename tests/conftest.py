@@ -13,9 +13,9 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def quick_compilation():
-    """For modules whose programs are compiled and run once or twice."""
+    """For tests whose programs are compiled and run once or twice."""
     import jax  # which reads the environment as it is imported
 
     before = jax.config.read("jax_disable_most_optimizations")

@@ -158,6 +158,7 @@ def test_the_second_job_of_a_sweep_compiles_no_program_again(tmp_path):
         assert kept.count(program) == 1
 
 
+@pytest.mark.usefixtures("quick_compilation")
 def test_a_graph_network_of_a_warehouse_is_scored_on_a_serial_system_and_trained_further(
     here, tmp_path
 ):

@@ -131,6 +131,7 @@ def test_a_run_of_another_version_is_not_read_with_todays_defaults(example, tmp_
 STORES = ("problem=one_warehouse_lost", "policy=gnn", "policy.width=4", "policy.hidden=[4]")
 
 
+@pytest.mark.usefixtures("quick_compilation")
 def test_a_graph_network_goes_on_where_one_of_another_size_ended(tmp_path):
     """Scored on more stores as it is, and trained further from there: the first dev cost is that of
     the variables it was given, but for a few small steps."""

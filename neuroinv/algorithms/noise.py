@@ -33,7 +33,6 @@ def output_noise(policy: Policy, config: PPOConfig | ReinforceConfig) -> Noise:
 
     Raises InputError, from `init`, for a policy whose decision has no outputs.
     """
-
     by_state = config.noise == "by_state"
 
     def net(outputs: Float[Array, "*outputs"]) -> MLP:

@@ -12,6 +12,7 @@ from jaxtyping import PRNGKeyArray, PyTree
 from small_runs import small_config
 
 from neuroinv.algorithms.hdpo import hdpo
+from neuroinv.algorithms.noise import output_noise
 from neuroinv.algorithms.reinforce import reinforce
 from neuroinv.algorithms.value import learned_value, seen_by_value
 from neuroinv.build import Experiment, build, dev_scenarios
@@ -152,3 +153,17 @@ def test_a_batch_of_one_has_no_mean_of_the_others(tmp_path):
     batch = jax.tree.map(lambda leaf: leaf[:1], scenarios(built, jax.random.key(0)))
     with pytest.raises(InputError, match=r"training\.batch is 1"):
         jax.eval_shape(lambda key: algorithm.update(algorithm.init(key), batch), jax.random.key(0))
+
+
+def test_noise_of_a_state_is_drawn_and_trained(tmp_path):
+    """Its network leaves the start of the policy as it is, and differs between states later on."""
+    built, given = one_store(tmp_path), config("none", noise="by_state")
+    algorithm = learner(built, given)
+    start = jax.jit(algorithm.init)(jax.random.key(0))
+    batch = scenarios(built, jax.random.key(0))
+    once, metrics = jax.jit(algorithm.update)(start, batch)
+    assert metrics["noise_std"] == pytest.approx(given.std, rel=0.1)
+    seen = jax.vmap(built.problem.observe)(batch.params, batch.state)
+    log_std = jax.vmap(output_noise(built.policy, given).log_std, (None, 0))
+    moved = log_std(once.optimizer_state.noise, seen) - log_std(start.optimizer_state.noise, seen)
+    assert np.all(np.std(moved, axis=0) > 1e-6)

@@ -93,7 +93,7 @@ def test_orders_follow_the_labels_of_the_graph_and_never_exceed_stock(allocation
     # Untrained outputs are near zero; larger ones make every edge tell itself from the others.
     variables = jax.tree.map(lambda x: 2.0 * x, jax.jit(policy.init)(KEY, seen))
     orders = jax.jit(lambda: policy.apply(variables, seen).mode())()
-    shipped = outgoing(network) @ np.asarray(orders)
+    shipped = np.asarray(jnp.asarray(outgoing(network)) @ orders)
     assert (np.asarray(orders) >= 0).all()
     assert (shipped <= np.maximum(seen.on_hand, 0.0) * (1 + 1e-5) + 1e-5).all()
 
