@@ -79,7 +79,8 @@ def test_the_first_cell_of_a_table_composes_and_builds(tmp_path, monkeypatch, na
 def test_a_row_takes_the_place_of_the_one_with_the_same_keys(tmp_path, monkeypatch, capsys):
     """Columns are those of the last row; a column without any value yet has no type."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    monkeypatch.setattr(sys, "argv", ["table.py", "problem.demand.path=/home/me/sales.parquet"])
+    sales = tmp_path / "sales.parquet"
+    monkeypatch.setattr(sys, "argv", ["table.py", f"problem.demand.path={sales}"])
     monkeypatch.delitem(sys.modules, "cells", raising=False)
     import cells
     import figures
