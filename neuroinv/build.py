@@ -15,6 +15,7 @@ from neuroinv.algorithms.hdpo import hdpo
 from neuroinv.algorithms.hpo import hpo
 from neuroinv.algorithms.learned_critic import learned_critic
 from neuroinv.algorithms.ppo import ppo
+from neuroinv.algorithms.proximal import trained_periods
 from neuroinv.algorithms.reinforce import reinforce
 from neuroinv.algorithms.relaxed import relaxed
 from neuroinv.config import (
@@ -128,6 +129,8 @@ def build(config: Config) -> Experiment:
         raise InputError(
             f"training.batch={training.batch} is more than the {count} training scenarios; lower it"
         )
+    if isinstance(config.algorithm, HPOConfig | PPOConfig):
+        trained_periods(config.algorithm, train.periods)  # refuses ends that leave none
     policy = _policy_on(instance, train.params, config.policy)
     algorithm = None
     if isinstance(policy, Policy):

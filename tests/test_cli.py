@@ -4,12 +4,16 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 
+import jax
+import numpy as np
 import pytest
 from small_runs import SMALL, SMALL_NET
 from test_experiment import sales_table
 
 from neuroinv.cli import main
+from neuroinv.kept_runs import load
 
 
 def neuroinv(*arguments: str, cwd, env=None) -> subprocess.CompletedProcess:
@@ -81,6 +85,12 @@ MISTAKES = {
         "algorithm=ppo",
         "algorithm.discount=1.1",
     ): r"discount is 1\.1; .* less than",
+    (
+        "train",
+        "experiment=joint_replenishment",
+        "algorithm=ppo",
+        "algorithm.first_decisions=100",
+    ): "first_decisions is 100 and .*leaves none of 100 periods to train; lower one",
     ("train", "+problem.kind=inventroy"): r"problem\.kind is 'inventroy'; .* switched_lqr",
     ("train", "problem=one_store_lost", "policy=hybrid"): "no cost of this problem jumps",
     ("train", "problem=fixed_cost_store", "problem.edges.order.fixed_cost=-1"): "but is -1; give 0",
@@ -158,22 +168,25 @@ def test_the_second_job_of_a_sweep_compiles_no_program_again(tmp_path):
         assert kept.count(program) == 1
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_a_graph_network_of_a_warehouse_is_scored_on_a_serial_system_and_trained_further(
     here, tmp_path
 ):
-    net = ("policy=gnn", "policy.width=4", "policy.hidden=[4]", "algorithm=reinforce")
-    stores = ("problem=one_warehouse_lost", "problem.nodes.store.count=2", "training.steps=5")
-    trained = here("train", *SMALL, *net, *stores)
+    """Further in steps so small that its variables are still those it was given."""
+    net = ("policy=gnn", "policy.width=4", "policy.hidden=[4]")
+    stores = ("problem=one_warehouse_lost", "problem.nodes.store.count=2", "training.steps=10")
+    trained = here("train", *SMALL, *net, *stores, "algorithm.learning_rate=0.02")
     assert trained.returncode == 0, trained.stderr
     (run,) = (tmp_path / "results" / "runs").iterdir()
     scored = here("evaluate", str(run), "problem=serial_3", "problem.nodes.store.underage_cost=4")
     assert scored.returncode == 0, scored.stderr
     assert re.search(r"serial_3 .*optimum .*gnn .* \+[0-9.]+%", scored.stdout, re.DOTALL)
     assert "Warning" not in scored.stderr
-    start = (f"training.start_from={run}", "algorithm=hdpo", "problem=serial_3")
-    further = here("train", *SMALL, *net[:3], *start, "training.steps=5")
+    there = ("problem=serial_3", "training.steps=5", "algorithm.learning_rate=1e-9")
+    further = here("train", *SMALL, *net, *there, f"training.start_from={run}")
     assert further.returncode == 0, further.stderr
+    (other,) = set(run.parent.iterdir()) - {run}
+    given, kept = (load(path)[1] for path in (run, other))
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6), kept, given)
     assert_one_sentence(here("evaluate", str(run), "problem=serial_33"), "did you mean 'serial_3'")
 
 

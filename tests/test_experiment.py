@@ -128,28 +128,6 @@ def test_a_run_of_another_version_is_not_read_with_todays_defaults(example, tmp_
         evaluate(path)
 
 
-STORES = ("problem=one_warehouse_lost", "policy=gnn", "policy.width=4", "policy.hidden=[4]")
-
-
-@pytest.mark.usefixtures("quick_compilation")
-def test_a_graph_network_goes_on_where_one_of_another_size_ended(tmp_path):
-    """Scored on more stores as it is, and trained further from there: the first dev cost is that of
-    the variables it was given, but for a few small steps."""
-    given = (*STORES, "training.steps=10", "algorithm.learning_rate=0.02")
-    few = train(small_config(tmp_path, *given, "problem.nodes.store.count=2", net=False))
-
-    def with_more(mapping):
-        mapping["problem"]["nodes"]["store"]["count"] = 4
-        return mapping
-
-    unchanged = evaluate(few.path, with_more).rows[-1].tested.estimate
-    on_four = (*given, "problem.nodes.store.count=4", "algorithm.learning_rate=1e-9")
-    further = train(small_config(tmp_path, *on_four, f"training.start_from={few.path}", net=False))
-    assert further.table.rows[-1].tested.estimate == pytest.approx(unchanged, rel=1e-4)
-    anew = train(small_config(tmp_path, *on_four, net=False))
-    assert anew.table.rows[-1].tested.estimate != pytest.approx(unchanged, rel=1e-3)
-
-
 def test_a_start_that_does_not_fit_is_one_sentence(tmp_path, example):
     with pytest.raises(InputError, match="start_from is nowhere, which is no complete run"):
         train(small_config(tmp_path, QUICK, "training.start_from=nowhere"))

@@ -15,8 +15,6 @@ from neuroinv.decisions import Categorical, Deterministic, Transformed
 from neuroinv.rollout import average_costs, greedy, total
 from neuroinv.types import InputError, Policy, Problem, Scenarios
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 COUNT, STEPS = 64, 150
 STOCK = jnp.linspace(-1.0, 3.0, COUNT)
 BATCH = Scenarios(

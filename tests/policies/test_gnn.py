@@ -11,6 +11,7 @@ import pytest
 from examples import networks, one_store, problem_config, serial_system
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jaxtyping import PyTree
 
 from neuroinv.config import GNNConfig, SymmetryAwareConfig
 from neuroinv.policies.gnn import gnn, graph_of, in_slots, loops
@@ -27,6 +28,24 @@ from neuroinv.types import InputError
 
 KEY = jax.random.key(3)
 SMALL = GNNConfig("gnn", width=8, hidden=(8,), rounds=2)
+
+
+def initial(network: Network, seen: Observation, config: GNNConfig = SMALL) -> PyTree:
+    """Variables, by one program instead of one for every layer."""
+    return jax.jit(gnn(network, config).init)(KEY, seen)
+
+
+def decided(
+    network: Network, variables: PyTree, seen: Observation, config: GNNConfig = SMALL
+) -> tuple[jax.Array, jax.Array]:
+    """(outputs, orders), likewise."""
+
+    @jax.jit
+    def decide(variables: PyTree, seen: Observation) -> tuple[jax.Array, jax.Array]:
+        decision = gnn(network, config).apply(variables, seen)
+        return decision.outputs, decision.mode()
+
+    return decide(variables, seen)
 
 
 def random_observation(network: Network, key: jax.Array) -> Observation:
@@ -89,10 +108,9 @@ def relabelled(
 def test_orders_follow_the_labels_of_the_graph_and_never_exceed_stock(allocation, network, data):
     config = GNNConfig("gnn", width=8, hidden=(8,), rounds=2, allocation=allocation)
     seen = random_observation(network, KEY)
-    policy = gnn(network, config)
     # Untrained outputs are near zero; larger ones make every edge tell itself from the others.
-    variables = jax.tree.map(lambda x: 2.0 * x, jax.jit(policy.init)(KEY, seen))
-    orders = jax.jit(lambda: policy.apply(variables, seen).mode())()
+    variables = jax.tree.map(lambda x: 2.0 * x, initial(network, seen, config))
+    _, orders = decided(network, variables, seen, config)
     shipped = np.asarray(jnp.asarray(outgoing(network)) @ orders)
     assert (np.asarray(orders) >= 0).all()
     assert (shipped <= np.maximum(seen.on_hand, 0.0) * (1 + 1e-5) + 1e-5).all()
@@ -100,7 +118,7 @@ def test_orders_follow_the_labels_of_the_graph_and_never_exceed_stock(allocation
     order = data.draw(st.permutations(range(len(network.nodes))))
     edge_order = data.draw(st.permutations(range(len(network.edges))))
     other, seen_by_other = relabelled(network, seen, order, edge_order)
-    again = jax.jit(lambda: gnn(other, config).apply(variables, seen_by_other).mode())()
+    _, again = decided(other, variables, seen_by_other, config)
     np.testing.assert_allclose(again, np.asarray(orders)[edge_order], rtol=2e-4, atol=2e-4)
 
 
@@ -127,14 +145,15 @@ def warehouse_and_stores(
 def test_the_same_variables_serve_any_number_of_stores():
     few, seen_few = warehouse_and_stores(3)
     many, seen_many = warehouse_and_stores(7)
-    variables = gnn(few, SMALL).init(KEY, seen_few)
+    variables = initial(few, seen_few)
     shapes = jax.tree.map(jnp.shape, variables)
-    assert shapes == jax.tree.map(jnp.shape, gnn(many, SMALL).init(KEY, seen_many))
+    of_many = jax.eval_shape(gnn(many, SMALL).init, KEY, seen_many)
+    assert shapes == jax.tree.map(lambda leaf: leaf.shape, of_many)
     # Stores that are alike in all respects get alike orders, in either network.
     for network, seen in ((few, seen_few), (many, seen_many)):
         alike = seen._replace(on_hand=jnp.full_like(seen.on_hand, 4.0))
         alike = alike._replace(pipeline=jnp.ones_like(alike.pipeline))
-        orders = gnn(network, SMALL).apply(variables, alike).mode()
+        _, orders = decided(network, variables, alike)
         np.testing.assert_allclose(orders[1:], orders[1], rtol=1e-5)
 
 
@@ -145,7 +164,7 @@ def test_stores_that_only_fill_up_the_graph_change_nothing(there):
     present = np.isin(np.arange(7), there).astype(np.int32)
     few, seen_few = warehouse_and_stores(len(there), tuple(lead_times[store] for store in there))
     many, seen_many = warehouse_and_stores(7, lead_times)
-    variables = gnn(many, SMALL).init(KEY, seen_many)
+    variables = initial(many, seen_many)
     kept = [0, *(1 + np.flatnonzero(present))]  # the warehouse comes first
     filled = seen_many._replace(
         present=jnp.asarray(present, jnp.float32),
@@ -157,8 +176,8 @@ def test_stores_that_only_fill_up_the_graph_change_nothing(there):
     alone = seen_few._replace(
         on_hand=filled.on_hand[np.asarray(kept)], pipeline=filled.pipeline[np.asarray(kept)]
     )
-    orders = gnn(few, SMALL).apply(variables, alone).mode()
-    padded = gnn(many, SMALL).apply(variables, filled).mode()
+    _, orders = decided(few, variables, alone)
+    _, padded = decided(many, variables, filled)
     np.testing.assert_allclose(padded[np.asarray(kept)], orders, rtol=1e-4)
     np.testing.assert_allclose(padded[1:] * (1 - present), 0.0, atol=1e-3)
 
@@ -167,7 +186,7 @@ def test_with_means_more_stores_like_the_others_change_little():
     """Summed over the root of their number, a warehouse hears the more, the more stores it serves;
     in a mean its own loop alone counts for less."""
     network, seen = warehouse_and_stores(2)
-    variables = jax.tree.map(lambda x: 3.0 * x, gnn(network, SMALL).init(KEY, seen))
+    variables = jax.tree.map(lambda x: 3.0 * x, initial(network, seen))
 
     def on_first_edges(stores: int, aggregation: str) -> jax.Array:
         """Every store holds one unit, and the warehouse one for each of them."""
@@ -176,7 +195,7 @@ def test_with_means_more_stores_like_the_others_change_little():
         units = jnp.ones(1 + stores).at[0].set(stores)
         pipeline = units[:, None] * jnp.ones_like(seen.pipeline)
         alike = jax.tree.map(jnp.ones_like, seen)._replace(on_hand=units, pipeline=pipeline)
-        return gnn(network, config).apply(variables, alike).outputs[:2]
+        return decided(network, variables, alike, config)[0][:2]
 
     change = {
         aggregation: np.max(
@@ -189,10 +208,9 @@ def test_with_means_more_stores_like_the_others_change_little():
 
 def test_a_lead_time_changes_what_is_ordered_on_its_edge():
     network, seen = warehouse_and_stores(3)
-    policy = gnn(network, SMALL)
-    variables = policy.init(KEY, seen)
+    variables = initial(network, seen)
     longer = seen._replace(lead_time=seen.lead_time.at[2].set(0))
-    before, after = (policy.apply(variables, s).outputs for s in (seen, longer))
+    before, after = (decided(network, variables, s)[0] for s in (seen, longer))
     assert abs(float(after[2] - before[2])) > 1e-6
 
     def told(observes):
@@ -232,12 +250,12 @@ def test_what_is_read_of_a_graph_does_not_hang_on_the_bound_of_its_lead_times():
     seen = random_observation(short, KEY)
     unused = jnp.zeros((3, long.pipeline_length - short.pipeline_length))
     seen_by_long = seen._replace(pipeline=jnp.concatenate([seen.pipeline, unused], axis=1))
-    variables = gnn(short, SMALL).init(KEY, seen)
-    orders = gnn(short, SMALL).apply(variables, seen).mode()
-    np.testing.assert_allclose(gnn(long, SMALL).apply(variables, seen_by_long).mode(), orders)
+    variables = initial(short, seen)
+    _, orders = decided(short, variables, seen)
+    np.testing.assert_allclose(decided(long, variables, seen_by_long)[1], orders, rtol=1e-6)
     # Nor on anything else: one store that gets its orders at once is read by the same variables.
     small = one_store(lead_time_bound=0)
-    gnn(small, SMALL).apply(variables, random_observation(small, KEY)).mode()
+    decided(small, variables, random_observation(small, KEY))
 
 
 @pytest.mark.parametrize("allocation", ["softmax", "balanced"])
@@ -272,10 +290,8 @@ def test_on_one_store_it_is_the_net_written_out_by_hand():
     config = GNNConfig("gnn", width=3, hidden=(4,), rounds=2, activation="tanh", pipeline_slots=2)
     with jax.enable_x64(True):
         seen = random_observation(network, KEY)
-        policy = gnn(network, config)
-        variables = jax.tree.map(lambda x: 3.0 * x, policy.init(KEY, seen))
-        decision = policy.apply(variables, seen)
-        outputs, orders = np.asarray(decision.outputs), np.asarray(decision.mode())
+        variables = jax.tree.map(lambda x: 3.0 * x, initial(network, seen, config))
+        outputs, orders = map(np.asarray, decided(network, variables, seen, config))
     nets = jax.tree.map(np.asarray, variables["params"])
     seen = jax.tree.map(np.asarray, seen)
     demand, lead_time = seen.demand_scale[0], seen.lead_time[0]

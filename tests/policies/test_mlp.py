@@ -19,8 +19,6 @@ from neuroinv.policies.mlp import mlp
 from neuroinv.problems.inventory.dynamics import inventory_problem
 from neuroinv.problems.inventory.network import outgoing
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 COUNT, HIDDEN = 5, (6, 5)
 ALL = ("inventory", "past_demand", "calendar", "costs", "lead_times", "demand_scale")
 STOCK_ONLY = ("inventory", "past_demand", "calendar", "lead_times")

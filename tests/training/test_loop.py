@@ -71,13 +71,18 @@ def test_each_program_is_compiled_once(tmp_path):
     assert np.all(state.train.step == 40)
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Curves of the first and the fourth seed, each trained by itself."""
+    folder = tmp_path_factory.mktemp("alone")
+    return {index: curves(small_config(folder, f"seed={5 + index}"))[1] for index in (0, 3)}
+
+
 @pytest.mark.parametrize("chunk", [1, 2, 4])
-def test_seeds_together_follow_the_curves_of_seeds_alone(tmp_path, chunk):
+def test_seeds_together_follow_the_curves_of_seeds_alone(tmp_path, alone, chunk):
     together = small_config(tmp_path, "training.seeds=4", f"training.seed_chunk={chunk}", "seed=5")
     _, batch = curves(together)
-    for index in (0, 3):
-        alone = small_config(tmp_path, f"seed={5 + index}")
-        _, single = curves(alone)
+    for index, single in alone.items():
         for (step, many), (same_step, one) in zip(batch, single, strict=True):
             assert step == same_step
             for name, values in one.items():
