@@ -132,6 +132,14 @@ def quality(gradients: np.ndarray) -> dict[str, float]:
     return dict(zip(("alignment", "signal", "noise"), np.mean(measured, axis=0), strict=True))
 
 
+def share(pathwise: float, cross_term: float) -> float | None:
+    """That of the cross term in the signal of both; None where noise hides one of them, which is
+    where its estimate is negative."""
+    if min(pathwise, cross_term) <= 0:
+        return None
+    return float(1 - pathwise / (pathwise + cross_term))
+
+
 TAKEN: dict[int, list[dict[str, Any]]] = {}
 
 
@@ -150,9 +158,7 @@ def row(cell: tuple[int, int, str]) -> dict:
         "dev_cost": taken["dev_cost"],
         "percent_above_least": 100 * (taken["dev_cost"] / least - 1),
         **{key: float(value) for key, value in quality(taken["gradients"][estimator]).items()},
-        "cross_share_of_signal": float(
-            1 - signals["pathwise"] / (signals["pathwise"] + signals["cross term"])
-        ),
+        "cross_share_of_signal": share(signals["pathwise"], signals["cross term"]),
         **origin(),
     }
 
@@ -166,6 +172,7 @@ if __name__ == "__main__":
         "cosine of two halves of the scenarios",
         lines=("estimator",),
         panel="items",
+        log_x=True,
     )
     above_least = Figure(
         "percent_above_least",

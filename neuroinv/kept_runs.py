@@ -61,7 +61,8 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
             f"{path} is no run directory: it has no config.yaml; name one of `results`"
         )
     kept = yaml.safe_load((path / "config.yaml").read_text())
-    _check_complete(path, kept, to_mapping(parse(kept)))
+    trained = parse(kept)
+    _check_complete(path, kept, to_mapping(trained))
     config = parse(overrides(kept))
     experiment = build(dataclasses.replace(config, comparisons=()))
     if experiment.algorithm is None:
@@ -69,7 +70,7 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
     stored = checkpoint.latest(path / "checkpoints")
     if stored is None:
         raise InputError(f"{path} has no checkpoint yet; train the run first")
-    _check_graph(path, parse(kept), config)
+    _check_fit(path, trained, config)
     like = state_like(experiment).best_variables
     return experiment, checkpoint.restore_field(stored, "best_variables", like)
 
@@ -86,7 +87,7 @@ def start_variables(experiment: Experiment) -> PyTree | None:
             f"training.start_from is {given}, which is no complete run; name a run directory"
         )
     source, variables = load(Path(given))
-    _check_graph(Path(given), source.config, experiment.config)
+    _check_fit(Path(given), source.config, experiment.config)
     wanted = state_like(experiment).best_variables
     stored, needed = (jax.tree.map(jnp.shape, tree) for tree in (variables, wanted))
     if stored != needed:
@@ -124,10 +125,17 @@ def _check_complete(path: Path, kept: Any, filled: Any, above: str = "") -> None
         _check_complete(path, kept[name], value, f"{above}{name}.")
 
 
-def _check_graph(path: Path, trained: Config, asked: Config) -> None:
-    """Raise InputError where variables know locations and edges by their place, and the graph that
-    they are asked about has others there. Shapes may agree all the same."""
+def _check_fit(path: Path, trained: Config, asked: Config) -> None:
+    """Raise InputError for what shapes do not tell: variables that know locations and edges by
+    their place, asked about a graph that has others there, and forecasts for other lead times."""
     known, other = trained.problem, asked.problem
+    forecasts, needed = (getattr(config.policy, "forecaster", None) for config in (trained, asked))
+    if forecasts and needed and forecasts.lead_times != needed.lead_times:
+        raise InputError(
+            f"{path} forecasts for the lead times {list(forecasts.lead_times)} and "
+            f"policy.forecaster.lead_times is {list(needed.lead_times)}; leave it as it was, or "
+            "train a forecaster that knows them"
+        )
     if not isinstance(asked.policy, KNOWS_PLACES):
         return
     if not isinstance(known, InventoryConfig) or not isinstance(other, InventoryConfig):

@@ -10,9 +10,10 @@ from small_runs import small_config
 from neuroinv.build import build, dev_scenarios
 from neuroinv.composition import GROUPS, choices, conf_folder
 from neuroinv.config import Config
-from neuroinv.experiment import train
+from neuroinv.experiment import evaluate, train
 from neuroinv.references import joint_orders
 from neuroinv.training.records import read_metrics
+from neuroinv.types import InputError
 
 TWO_UPDATES = (
     "training.steps=2",
@@ -132,13 +133,22 @@ def test_every_policy_learns_on_a_network(tmp_path, policy):
 
 @pytest.mark.parametrize("policy", FORECASTING)
 def test_every_policy_that_forecasts_runs_on_real_sales(tmp_path, policy):
-    """One that has nothing to train is measured after its first segment and no more."""
+    """One that has nothing to train is measured after its first segment and no more. Its forecasts
+    are not read as those for other lead times, though shapes would fit."""
     given = ("problem=one_store_real", f"policy={policy}", "policy.forecaster.steps=3")
     finished = train(config_of(tmp_path, *given))
     trained = policy in ("fixed_quantile", "transformed_newsvendor")
     assert [record["step"] for record in read_metrics(finished.path)] == (
         [1, 2] if trained else [1]
     )
+
+    def sooner(kept: dict) -> dict:
+        kept["policy"]["forecaster"]["lead_times"] = [1, 2, 3]
+        kept["problem"]["edges"]["order"]["lead_time"] = 2
+        return kept
+
+    with pytest.raises(InputError, match=r"for the lead times \[4, 5, 6\] and .* is \[1, 2, 3\];"):
+        evaluate(finished.path, sooner)
 
 
 @pytest.mark.parametrize("algorithm", choices("algorithm"))

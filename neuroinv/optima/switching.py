@@ -164,6 +164,32 @@ def least_cost(
     return least
 
 
+def expected_least_cost(
+    forms: Float64[np.ndarray, "forms dimension dimension"],
+    states: Float64[np.ndarray, "states dimension"],
+    second_moment: Float64[np.ndarray, "dimension dimension"],
+) -> tuple[float, float]:
+    """(expectation of `least_cost`, its standard error) from a sample of first states.
+
+    The mean of all forms costs trace(P M) in expectation, which is known; only how far the least
+    lies below it is estimated, which varies less.
+
+    Args:
+        forms: as for `least_cost`.
+        states: first states, drawn independently.
+        second_moment: E[z z'] of the law that they were drawn from.
+
+    Raises:
+        ValueError: fewer than two states, or states or second moments that do not fit the forms.
+    """
+    mean_form = forms.mean(axis=0)
+    below = least_cost(mean_form[None], states) - least_cost(forms, states)
+    if len(below) < 2:
+        raise ValueError(f"states has {len(below)} rows; give two or more")
+    known = np.sum(mean_form * checked_second_moment(second_moment, len(mean_form)))
+    return float(known - below.mean()), float(below.std(ddof=1) / len(below) ** 0.5)
+
+
 def switching_gains(stages: tuple[StageForms, ...]) -> SwitchingGains:
     """The stages of `value_forms` as arrays that a simulated policy can look up."""
     most = max(len(stage.modes) for stage in stages)

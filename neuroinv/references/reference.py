@@ -26,7 +26,7 @@ class Reference(NamedTuple):
     """To simulate on the test paths; None where only the cost is known."""
     variables: PyTree
     is_bound: bool
-    """Whether no policy can do better."""
+    """Whether no policy can do better, but for the share that `detail` names."""
 
 
 def example_observation(instance: Instance) -> Observation:

@@ -20,7 +20,13 @@ from neuroinv.optima.switched_lqr import (
     switched_lqr_matrices,
     two_state_matrices,
 )
-from neuroinv.optima.switching import best_schedule, least_cost, switching_gains, value_forms
+from neuroinv.optima.switching import (
+    best_schedule,
+    expected_least_cost,
+    least_cost,
+    switching_gains,
+    value_forms,
+)
 
 
 def simulated(system, stages, states):
@@ -54,6 +60,21 @@ def test_nothing_that_matters_is_pruned(system, horizon):
     assert again.cost == pytest.approx(optimum.cost, rel=1e-9)
     np.testing.assert_allclose(optimum.gains, again.gains, rtol=1e-9, atol=1e-12)
     assert schedule_cost(system, *optimum[:2], second_moment) == pytest.approx(enumerated, rel=1e-7)
+
+
+def test_the_expectation_of_the_least_is_known_better_than_its_mean_over_the_sample():
+    """Where all forms are alike it is known exactly, and else to a few of its standard errors."""
+    draw = np.random.default_rng(0).uniform
+    states = draw(-10, 10, (400, 10)) / np.sqrt(10)
+    forms = value_forms(switched_lqr_matrices(10, 2), 20, slack=0.01)[0].forms
+    expected, error = expected_least_cost(forms, states, cube_second_moment(10))
+    more = least_cost(forms, draw(-10, 10, (100_000, 10)) / np.sqrt(10))
+    of_both = np.hypot(error, more.std() / np.sqrt(len(more)))
+    assert abs(expected - more.mean()) < 4 * of_both
+    assert error < 0.3 * least_cost(forms, states).std() / np.sqrt(len(states))
+    alike = np.repeat(forms[:1], 3, axis=0)
+    known = np.sum(forms[0] * cube_second_moment(10))
+    assert expected_least_cost(alike, states, cube_second_moment(10)) == pytest.approx((known, 0))
 
 
 @given(switched_systems(), st.integers(1, 5), st.sampled_from([0.01, 0.2, 2.0]))
@@ -128,6 +149,10 @@ SYSTEM = two_state_matrices()
         (lambda: best_schedule(value_forms(SYSTEM, 2), np.eye(3)), "second_moment has shape"),
         (lambda: least_cost(np.ones((1, 2, 2)), np.ones(2)), r"states has shape \(2,\)"),
         (lambda: least_cost(np.ones((1, 2, 2)), np.ones((4, 3))), r"states has shape \(4, 3\)"),
+        (
+            lambda: expected_least_cost(np.ones((1, 2, 2)), np.ones((1, 2)), np.eye(2)),
+            "states has 1 rows",
+        ),
     ],
 )
 def test_bad_input_names_the_field_the_value_and_the_remedy(call, message):

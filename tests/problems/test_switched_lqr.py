@@ -23,6 +23,7 @@ from neuroinv.problems.switched_lqr import (
     switched_lqr_problem,
 )
 from neuroinv.references import references
+from neuroinv.references.switched_lqr import lower_bound
 from neuroinv.rollout import average_costs, draw, greedy, simulate, total
 from neuroinv.types import InputError
 
@@ -229,6 +230,20 @@ def test_a_dynamic_program_of_too_many_forms_gives_way_to_a_lower_bound(tmp_path
     monkeypatch.setattr(optima, "value_forms", functools.partial(optima.value_forms, most_forms=1))
     found = references(build(episode(tmp_path)).instance)
     assert [one.name for one in found] == ["lower bound", "best single mode", "round robin"]
+
+
+def test_the_lower_bound_of_many_modes_is_near_what_can_be_attained(tmp_path):
+    """Of four modes, where a dynamic program is within a percent of the optimum, and of eight."""
+    instance = build(episode(tmp_path, "problem.modes=4", periods=20)).instance
+    moment = optima.cube_second_moment(10)
+    states = np.random.default_rng(1).uniform(-10, 10, (4096, 10)) / np.sqrt(10)
+    stages = optima.value_forms(instance.system, 20, 0.01)
+    attained, error = optima.expected_least_cost(stages[0].forms, states, moment)
+    bound = 20 * lower_bound(instance, moment).exact
+    assert 0.99 * attained < bound < attained + 3 * error
+    bound, _, turns = references(build(episode(tmp_path, "problem.modes=8", periods=20)).instance)
+    assert 20 * turns.exact == pytest.approx(84.588, abs=1e-3)
+    assert 73 < 20 * bound.exact < 20 * turns.exact
 
 
 MISTAKES = {

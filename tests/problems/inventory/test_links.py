@@ -43,6 +43,22 @@ def test_a_member_that_is_not_there_is_named():
         build_instance(linked(members=[3], lead_time=1))
 
 
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        ({"members": [2, 0], "lead_time": [1, 2, 3]}, "lead_time lists 3 values but there are 2"),
+        ({"lead_time": [1, 2]}, "lead_time lists 2 values but there are 3"),
+        (
+            {"lead_time": 1, "procurement_cost": [1, 2]},
+            "procurement_cost lists 2 values but there are 3",
+        ),
+    ],
+)
+def test_a_list_has_a_value_for_each_member(second, said):
+    with pytest.raises(InputError, match=rf"problem\.edges\.second\.{said}; give one for each"):
+        draw_parameters(build_instance(linked(**second)), "test", 2)
+
+
 def series_problem(path: str, stores: int, **demand: object) -> InventoryConfig:
     ranges = {"train": [0, 10], "dev": [5, 15], "test": [10, 20], "past_periods": 4}
     return problem_config(
