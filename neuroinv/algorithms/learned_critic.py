@@ -2,13 +2,15 @@
 
 The cost of an action and of all that follows is learned by a network Q(s, a), and what is
 continuous in an action moves down its slope (deterministic policy gradient, Silver et al. 2014;
-with a target network, Lillicrap et al. 2016). Regimes are trained by their score as in HPO, without
-the cross term. No derivative passes through the simulator.
+with a target network, Lillicrap et al. 2016). Rollouts put noise on the policy's outputs: a critic
+that saw one action in every state would know nothing of that slope. Regimes are trained by their
+score as in HPO, without the cross term. No derivative passes through the simulator.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +20,14 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 from neuroinv.algorithms.common import decaying_adam, likeliest
 from neuroinv.algorithms.value import features
 from neuroinv.config import LearnedCriticConfig
-from neuroinv.gradients import Periods, cost_to_go, mixed, moments_of_others
+from neuroinv.decisions import Categorical
+from neuroinv.gradients import (
+    Periods,
+    cost_to_go,
+    moments_of_others,
+    noisy,
+    score_function,
+)
 from neuroinv.keys import Branch, branch
 from neuroinv.policies.mlp import MLP
 from neuroinv.rollout import sample
@@ -44,13 +53,26 @@ def learned_critic(
     burn_in: int,
 ) -> Algorithm:
     """The algorithm. All periods of a rollout train the critic; for the first `warm_up` updates the
-    policy waits for it. The metric `train_cost` is that of drawn regimes."""
+    policy waits for it. The metric `train_cost` is that of drawn regimes and noisy outputs.
+
+    Raises InputError, as it is traced, for a policy whose decision has no outputs.
+    """
     optimizer = decaying_adam(config, steps)
     critic_optimizer = optax.adam(config.critic_learning_rate)
     net = MLP(config.critic_hidden, 1, "relu")
+    log_std = jnp.log(config.exploration)
 
-    def action_of(variables: PyTree, observation: PyTree, drawn: PyTree) -> PyTree:
-        return policy.apply(variables, observation).to_action(drawn)
+    def taken(variables: PyTree, observation: PyTree, drawn: PyTree) -> PyTree:
+        decision = noisy(policy, variables, log_std, observation)
+        return cast(Any, decision).to_action(drawn)
+
+    def intended(variables: PyTree, observation: PyTree, drawn: PyTree) -> tuple[PyTree, Scalar]:
+        """The action without the noise, and how its regimes are scored."""
+        match policy.apply(variables, observation):
+            case Categorical() as decision:
+                return decision.to_action(drawn.regime), decision.log_prob(drawn.regime)
+            case decision:
+                return decision.mode(), jnp.zeros(())
 
     def cost_of(critic: PyTree, observation: PyTree, action: PyTree) -> Float[Array, ""]:
         return jnp.asarray(net.apply(critic, features((observation, action), jnp.zeros(()))))[0]
@@ -58,7 +80,7 @@ def learned_critic(
     def init(key: PRNGKeyArray) -> TrainState:
         variables = policy.init(branch(key, Branch.POLICY), example_observation)
         draws, of_critic = _keys(key, 0)
-        decision = policy.apply(variables, example_observation)
+        decision = noisy(policy, variables, log_std, example_observation)
         action = decision.to_action(decision.sample(draws))
         critic = net.init(of_critic, features((example_observation, action), jnp.zeros(())))
         aside = Aside(optimizer.init(variables), critic, critic_optimizer.init(critic), critic)
@@ -68,21 +90,24 @@ def learned_critic(
         aside: Aside = state.optimizer_state
         scenarios, periods = jax.tree.leaves(batch.noise)[0].shape[:2]
         keys = jax.random.split(_keys(state.key, state.step)[0], (scenarios, periods))
-        decide = mixed(policy, jax.lax.stop_gradient(state.variables))
+        decide = score_function(policy, state.variables, lambda seen: log_std)
         # Weights of a rollout are those of an average: here every period is to count one.
         sampled = sample(problem, decide, batch, keys)
         costs = sampled.cost * periods
         spread = jnp.std(costs) + 1e-8
         costs = costs / spread
-        actions = jax.vmap(jax.vmap(action_of, (None, 0, 0)), (None, 0, 0))(
-            state.variables, sampled.observation, sampled.drawn
-        )
-        q_of_all = jax.vmap(jax.vmap(cost_of, (None, 0, 0)), (None, 0, 0))
-        following = q_of_all(aside.target, sampled.observation, actions)[:, 1:]
+
+        def of_all(function: Callable) -> Callable:
+            return jax.vmap(jax.vmap(function, (None, 0, 0)), (None, 0, 0))
+
+        decisions = (sampled.observation, sampled.drawn)
+        actions = of_all(taken)(state.variables, *decisions)
+        certain, _ = of_all(intended)(state.variables, *decisions)
+        following = of_all(cost_of)(aside.target, sampled.observation, certain)[:, 1:]
         wanted = costs[:, :-1] + config.discount * following
 
         def critic_loss(critic: PyTree) -> Scalar:
-            found = q_of_all(critic, sampled.observation, actions)[:, :-1]
+            found = of_all(cost_of)(critic, sampled.observation, actions)[:, :-1]
             return jnp.mean((found - wanted) ** 2)
 
         def step(so_far: tuple[PyTree, PyTree], _: None) -> tuple[tuple[PyTree, PyTree], Scalar]:
@@ -99,9 +124,9 @@ def learned_critic(
 
         def loss(variables: PyTree) -> Scalar:
             def of_one(observation: PyTree, drawn: PyTree, own: Array) -> Float[Array, ""]:
-                decision = policy.apply(variables, observation)
-                score = own * decision.log_prob(drawn) - config.entropy * decision.entropy()
-                return cost_of(critic, observation, decision.to_action(drawn)) + score
+                action, log_prob = intended(variables, observation, drawn)
+                certain = config.entropy * policy.apply(variables, observation).entropy()
+                return cost_of(critic, observation, action) + own * log_prob - certain
 
             each: Periods = jax.vmap(jax.vmap(of_one))(
                 sampled.observation, sampled.drawn, advantage

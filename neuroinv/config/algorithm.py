@@ -228,6 +228,8 @@ class LearnedCriticConfig:
     """Of later costs."""
     entropy: Annotated[float, Field(ge=0)] = 0.02
     """Weight of the entropy of the regimes, in spreads of a period's cost."""
+    exploration: Annotated[float, Field(gt=0)] = 0.3
+    """Standard deviation of the noise on the policy's outputs, from which the critic learns."""
     critic_hidden: tuple[Count, ...] = (64, 64)
     """Width of each hidden layer of the critic."""
     critic_learning_rate: Annotated[float, Field(gt=0)] = 0.001

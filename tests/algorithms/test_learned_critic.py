@@ -10,7 +10,7 @@ from test_gradients import DEMAND, FIXED_COST, POINT, QUANTITY, gated, ordering
 
 from neuroinv.algorithms.learned_critic import learned_critic
 from neuroinv.config import HybridConfig, LearnedCriticConfig, SwitchedLQRConfig
-from neuroinv.decisions import Categorical
+from neuroinv.decisions import Categorical, Transformed
 from neuroinv.policies.switched_lqr import hybrid_regulator
 from neuroinv.problems.switched_lqr import (
     build_switched_lqr,
@@ -18,7 +18,7 @@ from neuroinv.problems.switched_lqr import (
     switched_lqr_problem,
 )
 from neuroinv.rollout import average_costs, draw, greedy, total
-from neuroinv.types import Scenarios
+from neuroinv.types import Outcome, Policy, Problem, Scenarios
 
 STEPS, WARM_UP = 250, 50
 
@@ -69,6 +69,30 @@ def test_the_policy_waits_for_the_critic_and_then_moves(trained):
 def test_it_lowers_the_cost_of_the_greedy_policy(trained):
     cost, start, variables, _ = trained
     assert cost(jax.tree.map(lambda leaf: leaf[-1], variables)) < 0.5 * cost(start)
+
+
+def test_the_critic_learns_what_other_actions_would_have_cost():
+    """The state is always the same, so that the policy's own action alone would tell no slope."""
+
+    def step(params, state, action, noise):
+        del params, noise
+        return state, Outcome(((action - 2.0) ** 2,), ())
+
+    def apply(variables, seen):
+        del seen
+        return Transformed(variables[None], lambda outputs: outputs[0])
+
+    problem = Problem(lambda *_: None, lambda *_: None, lambda params, state: state, step)
+    policy = Policy(lambda key, seen: jnp.float32(0.5), apply)
+    batch = Scenarios(jnp.zeros(32), jnp.zeros(32), jnp.zeros((32, 4)))
+    algorithm = learner(problem, jnp.zeros(()), policy, learning_rate=0.03, discount=0.5)
+
+    @jax.jit
+    def run(key):
+        update = lambda state, _: (algorithm.update(state, batch)[0], None)  # noqa: E731
+        return jax.lax.scan(update, algorithm.init(key), None, STEPS)[0].variables
+
+    assert run(jax.random.key(0)) == pytest.approx(2.0, abs=0.2)
 
 
 def test_no_derivative_passes_through_the_simulator():
