@@ -63,8 +63,8 @@ def learned_critic(
     log_std = jnp.log(config.exploration)
 
     def taken(variables: PyTree, observation: PyTree, drawn: PyTree) -> PyTree:
-        decision = noisy(policy, variables, log_std, observation)
-        return cast(Any, decision).to_action(drawn)
+        decision = cast(Any, noisy(policy, variables, log_std, observation))
+        return decision.to_action(drawn)
 
     def intended(variables: PyTree, observation: PyTree, drawn: PyTree) -> tuple[PyTree, Scalar]:
         """The action without the noise, and how its regimes are scored."""
@@ -80,7 +80,7 @@ def learned_critic(
     def init(key: PRNGKeyArray) -> TrainState:
         variables = policy.init(branch(key, Branch.POLICY), example_observation)
         draws, of_critic = _keys(key, 0)
-        decision = noisy(policy, variables, log_std, example_observation)
+        decision = cast(Any, noisy(policy, variables, log_std, example_observation))
         action = decision.to_action(decision.sample(draws))
         critic = net.init(of_critic, features((example_observation, action), jnp.zeros(())))
         aside = Aside(optimizer.init(variables), critic, critic_optimizer.init(critic), critic)
