@@ -7,15 +7,16 @@ score function) and an action within it (continuous: the pathwise gradient), and
 exact where the derivative of the whole is not even defined (arXiv 2605.14297, section on
 discontinuous actions).
 
-A new discontinuous cost, say a truck that costs 40, takes 25 units and gets 10 % off its fuel from
-the 20th on, is three lines:
+A new discontinuous cost, say a truck that costs 40, takes 25 units and needs fuel for 2 a unit,
+with 10 % off it from the 20th unit on, is a few lines:
 
     cells = merge({
         "fixed": Steps((0, 0, 25), (0.0, 40.0)),      # nothing at 0; a truck for anything above
         "discount": Steps((0, 20, 25), (0.0, 0.1)),
     })
-    quantity = within(cells.lower, cells.upper, outputs, scale)   # one candidate per cell
-    cost = jnp.sum(weights * (cells.values["fixed"] + ...))       # weights: one for the chosen cell
+    quantity = within(cells.lower, cells.upper, outputs)          # one candidate per cell
+    cost = cells.values["fixed"] + 2.0 * (1 - cells.values["discount"]) * quantity
+    chosen = jnp.sum(weights * cost)                              # weights: one for the chosen cell
 
 A breakpoint given twice makes a cell of that point alone. A cell holds its lower end and not its
 upper one, but for the last.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from neuroinv import discontinuities
 from neuroinv.discontinuities import (
     Cells,
     Steps,
@@ -169,9 +172,15 @@ def test_an_action_in_a_gap_or_beyond_the_ends_belongs_to_the_cell_below():
 
 
 def test_the_worked_example_of_the_module():
-    cells = merge(
-        {"fixed": Steps((0, 0, 25), (0.0, 40.0)), "discount": Steps((0, 20, 25), (0.0, 0.1))}
-    )
+    """As it is printed there: half a truck costs 40 and its fuel, a fuller one has its discount."""
+    lines = [line for line in discontinuities.__doc__.splitlines() if line.startswith("    ")]
+    names = {"merge": merge, "Steps": Steps, "within": within, "jnp": jnp}
+    expected = {(1.0, 0, 0): 0.0, (0, 1.0, 0): 40 + 2 * 10, (0, 0, 1.0): 40 + 2 * 0.9 * 22.5}
+    for weights, cost in expected.items():
+        found = names | {"outputs": jnp.zeros(3), "weights": jnp.asarray(weights)}
+        exec(textwrap.dedent("\n".join(lines)), found)
+        assert found["chosen"] == pytest.approx(cost)
+    cells = found["cells"]
     np.testing.assert_array_equal(cells.lower, [0, 0, 20])
     np.testing.assert_array_equal(cells.upper, [0, 20, 25])
     np.testing.assert_array_equal(cells.values["fixed"], [0, 40, 40])
