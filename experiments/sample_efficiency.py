@@ -21,7 +21,8 @@ many updates again as the perceptron; those of one warehouse or cross-dock use
 
 Published graph networks of several warehouses pass messages for two rounds, serial ones for as many
 as there are locations above the store. One serves here, because every node reads the position of
-its whole echelon from the start; a second costs about as much again, and `--rounds` sets it.
+its whole echelon from the start; a second costs about as much again, `--rounds` sets it, and three
+warehouses with 20 stores are 0.06 % cheaper with it after as many updates, two with 10 no cheaper.
 
 `--scenarios`, `--policies` and `--sizes` choose some of the cells. Quick: the two smallest sizes,
 fewest scenarios.
