@@ -7,7 +7,8 @@ Every row keeps the changes of the rows before it; the last is the recipe of
 `experiments/joint_replenishment.py`. All train two towers of 64 units for 1,600 updates of 64
 scenarios and are compared with the best classical policy path by path, in percent with a 95 %
 interval, in the window and in the long run of that experiment. The paper's recipe is that of the
-public code of arXiv 2605.14297, but for its 512 units; it discounts later costs by 0.93.
+public code of arXiv 2605.14297, but for its 512 units and for costs and means among its inputs,
+which are the same in every scenario; it discounts later costs by 0.93.
 """
 
 from __future__ import annotations
