@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from examples import sales_file
 
@@ -144,6 +145,24 @@ def test_a_table_that_was_never_made_is_not_drawn(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match=r"no .*ppo\.csv to draw; leave --draw out"):
         runpy.run_path(str(FOLDER / "ppo.py"), run_name="__main__")
     monkeypatch.delitem(sys.modules, "cells")
+
+
+def test_the_quality_of_an_estimate_is_how_two_halves_of_the_scenarios_agree(monkeypatch):
+    """Of 1,024 scenarios: the same gradient from all, and one that is half noise by its length."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", ["gradient_diagnostics"])
+    monkeypatch.delitem(sys.modules, "cells", raising=False)
+    experiment = runpy.run_path(str(FOLDER / "gradient_diagnostics.py"))
+    monkeypatch.delitem(sys.modules, "cells")
+    quality, share = experiment["quality"], experiment["share"]
+    alike = quality(np.tile([3.0, 4.0], (1024, 1)))
+    assert alike == pytest.approx({"alignment": 1, "signal": 25, "noise": 0})
+    entries = 2000
+    noise = np.sqrt(512 / entries) * np.random.default_rng(0).standard_normal((1024, entries))
+    found = quality(np.eye(entries)[0] + noise)
+    assert found == pytest.approx({"alignment": 0.5, "signal": 1, "noise": 1}, rel=0.15)
+    assert share(3.0, 1.0) == pytest.approx(0.25)
+    assert share(-0.1, 1.0) is None
 
 
 def test_every_table_is_tried():
