@@ -147,7 +147,7 @@ def _relative_value_iteration(store: DualSourcing, limits: _Limits, tolerance: f
         expediting = charges + ordering.min(axis=-1)
         improved = np.minimum.accumulate(expediting[::-1], axis=0)[::-1]
         change = improved - values
-        lower, upper = float(change.min()), float(change.max())
+        lower, upper = float(np.min(change)), float(np.max(change))
         if upper - lower < tolerance:
             index = np.arange(stocks).reshape(charges.shape)
             best = np.where(expediting == improved, index, stocks)

@@ -291,7 +291,7 @@ def _relative_value_iteration(
     for _ in range(MOST_SWEEPS):
         improved = one_period(values, leftover, charges, fixed_cost, None)
         change = improved - values
-        lower, upper = float(change.min()), float(change.max())
+        lower, upper = float(np.min(change)), float(np.max(change))
         if upper - lower < tolerance:
             one_period(values, leftover, charges, fixed_cost, orders)
             return AverageCostOptimum(0.5 * (lower + upper), orders, lower, upper)

@@ -157,7 +157,7 @@ def _relative_value_iteration(
         sweep(values, leftover, order_limit, improved, None)
         improved += charges
         change = improved - values
-        lower, upper = float(change.min()), float(change.max())
+        lower, upper = float(np.min(change)), float(np.max(change))
         if upper - lower < tolerance:
             orders = np.empty(shape, dtype=np.int64)
             sweep(values, leftover, order_limit, improved, orders)

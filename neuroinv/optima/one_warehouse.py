@@ -154,7 +154,7 @@ def warehouse_bound(
     def bounds(
         lattices: list[Lattice], threshold: float, swing: float
     ) -> Float64[np.ndarray, " stores"]:
-        scarcity = np.maximum(scores - threshold * scores.max(), 0.0)
+        scarcity = np.maximum(scores - threshold * np.max(scores), 0.0)
         price = np.multiply.outer(swing * room, _price(demand.chances, scarcity))
         price += shipping_cost.reshape(-1, *(1,) * memory)
         least = (price[linked[:, k]].min(axis=0) for k in range(stores))

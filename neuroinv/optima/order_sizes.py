@@ -119,7 +119,7 @@ def _solved(
         following = np.take_along_axis(of_moves, after[:, None], axis=1)[:, 0]
         steps = following - values
         if np.ptp(steps) <= CLOSE * max(abs(steps.mean()), holding_cost):
-            return float((steps.max() + steps.min()) / 2), after - np.arange(count)
+            return float((np.max(steps) + np.min(steps)) / 2), after - np.arange(count)
         # The same orders for a while: a sweep without a choice takes a fraction of the time.
         paid = moves[np.arange(count), after] + level_costs[after]
         onwards = falls[after]

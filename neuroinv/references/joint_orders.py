@@ -63,7 +63,7 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
 
     def level(cover: float, above: float = 0.0) -> Float64[np.ndarray, " edges"]:
         """Stock that lasts for the lead time, this period and `cover` more."""
-        periods = lead_time + 1 + max(cover, -lead_time.min() - 0.5)
+        periods = lead_time + 1 + max(cover, -np.min(lead_time) - 0.5)
         return mean * periods + (safety + above) * std * np.sqrt(periods)
 
     def joint(point: np.ndarray) -> JointQuantity:
@@ -114,7 +114,7 @@ def _optimum(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
             np.asarray(params.holding_cost, np.float64)[at_edges],
             np.asarray(params.underage_cost, np.float64)[at_edges],
             float(sizes.joint_fixed_cost[0]),
-            np.max(sizes.fixed_cost, axis=1),
+            [float(cost) for cost in np.max(sizes.fixed_cost, axis=1)],
         )
     except RuntimeError:  # more positions than are looked at, or values that do not settle
         return ()

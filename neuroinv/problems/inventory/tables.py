@@ -208,7 +208,7 @@ def _check_keys(rows: pl.DataFrame, columns: Columns, path: str | Path) -> None:
     dates = rows["date"].unique().sort()
     steps = np.diff(dates.to_numpy()).astype(np.int64)
     # The commonest step, not the first: a hole may follow the first date.
-    spacing = int(np.bincount(steps).argmax()) if len(steps) else 0
+    spacing = int(np.argmax(np.bincount(steps))) if len(steps) else 0
     if (steps != spacing).any():
         gap = int(np.argmax(steps != spacing))
         missing = dates[gap] + datetime.timedelta(days=spacing)
