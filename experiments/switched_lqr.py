@@ -43,8 +43,8 @@ def row(cell: tuple[int, int]) -> dict:
     assert learned.tested is not None
     costs: dict[str, float | None] = dict.fromkeys(NAMES.values())
     for reference in known:
-        simulated = reference.exact if reference.tested is None else reference.tested.estimate
-        costs[NAMES[reference.name]] = PERIODS * simulated
+        average = reference.exact if reference.tested is None else reference.tested.estimate
+        costs[NAMES[reference.name]] = PERIODS * average
     cost = PERIODS * learned.tested.estimate
     optimum = costs["optimum"]
     return {

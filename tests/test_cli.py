@@ -171,7 +171,7 @@ def test_the_second_job_of_a_sweep_compiles_no_program_again(tmp_path):
 def test_a_graph_network_of_a_warehouse_is_scored_on_a_serial_system_and_trained_further(
     here, tmp_path
 ):
-    """Further in steps so small that its variables are still those it was given."""
+    """Further in steps so small that its variables are those it was given, and so is its cost."""
     net = ("policy=gnn", "policy.width=4", "policy.hidden=[4]")
     stores = ("problem=one_warehouse_lost", "problem.nodes.store.count=2", "training.steps=10")
     trained = here("train", *SMALL, *net, *stores, "algorithm.learning_rate=0.02")
@@ -181,12 +181,20 @@ def test_a_graph_network_of_a_warehouse_is_scored_on_a_serial_system_and_trained
     assert scored.returncode == 0, scored.stderr
     assert re.search(r"serial_3 .*optimum .*gnn .* \+[0-9.]+%", scored.stdout, re.DOTALL)
     assert "Warning" not in scored.stderr
+    more_stores = here("evaluate", str(run), "problem.nodes.store.count=4")
+    assert more_stores.returncode == 0, more_stores.stderr
+    assert re.search(r"one_warehouse_lost .*gnn ", more_stores.stdout, re.DOTALL)
     there = ("problem=serial_3", "training.steps=5", "algorithm.learning_rate=1e-9")
     further = here("train", *SMALL, *net, *there, f"training.start_from={run}")
     assert further.returncode == 0, further.stderr
     (other,) = set(run.parent.iterdir()) - {run}
     given, kept = (load(path)[1] for path in (run, other))
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6), kept, given)
+    as_it_was, afterwards = (
+        float(re.search(r"\n *gnn +([0-9.]+)", printed.stdout).group(1))
+        for printed in (here("evaluate", str(run), "problem=serial_3"), further)
+    )
+    assert afterwards == pytest.approx(as_it_was, rel=1e-4)
     assert_one_sentence(here("evaluate", str(run), "problem=serial_33"), "did you mean 'serial_3'")
 
 

@@ -34,7 +34,12 @@ ON_A_TABLE = (
 
 # One of each kind is trained, here or by an experiment; the others differ from it in numbers, and
 # are built and simulated.
-TRAINED = ("transshipment", "one_warehouse_lost", "real_many_warehouses_21_3_cost_on_orders")
+TRAINED = (
+    "transshipment",
+    "one_warehouse_lost",
+    "many_warehouses_10_2",
+    "real_many_warehouses_21_3_cost_on_orders",
+)
 REGULATORS = ("switched_lqr", "switched_lqr_two_states")
 
 EPISODES = tuple(
@@ -185,10 +190,10 @@ def test_softmax_allocation_learns(tmp_path):
     learns_and_decides(tmp_path, "problem=one_warehouse_lost", "policy.allocation=softmax")
 
 
-def test_balanced_allocation_learns(tmp_path):
-    learns_and_decides(
-        tmp_path, "problem=transshipment", "policy=gnn", "policy.allocation=balanced"
-    )
+@pytest.mark.parametrize("problem", ["transshipment", "one_warehouse_lost"])
+def test_balanced_allocation_learns(tmp_path, problem):
+    given = (f"problem={problem}", "policy=gnn", "policy.allocation=balanced")
+    learns_and_decides(tmp_path, *given)
 
 
 def test_every_choice_says_what_it_is():

@@ -66,13 +66,14 @@ def learned_critic(
         decision = cast(Any, noisy(policy, variables, log_std, observation))
         return decision.to_action(drawn)
 
-    def intended(variables: PyTree, observation: PyTree, drawn: PyTree) -> tuple[PyTree, Scalar]:
-        """The action without the noise, and how its regimes are scored."""
-        match policy.apply(variables, observation):
-            case Categorical() as decision:
-                return decision.to_action(drawn.regime), decision.log_prob(drawn.regime)
-            case decision:
-                return decision.mode(), jnp.zeros(())
+    def intended(
+        variables: PyTree, observation: PyTree, drawn: PyTree
+    ) -> tuple[PyTree, Scalar, Scalar]:
+        """The action without the noise, the log probability of its regimes and their entropy."""
+        decision = policy.apply(variables, observation)
+        # Without regimes there is one action, which is certain.
+        regime = drawn.regime if isinstance(decision, Categorical) else decision.mode()
+        return decision.to_action(regime), decision.log_prob(regime), decision.entropy()
 
     def cost_of(critic: PyTree, observation: PyTree, action: PyTree) -> Float[Array, ""]:
         return jnp.asarray(net.apply(critic, features((observation, action), jnp.zeros(()))))[0]
@@ -102,8 +103,8 @@ def learned_critic(
 
         decisions = (sampled.observation, sampled.drawn)
         actions = of_all(taken)(state.variables, *decisions)
-        certain, _ = of_all(intended)(state.variables, *decisions)
-        following = of_all(cost_of)(aside.target, sampled.observation, certain)[:, 1:]
+        without_noise, *_ = of_all(intended)(state.variables, *decisions)
+        following = of_all(cost_of)(aside.target, sampled.observation, without_noise)[:, 1:]
         wanted = costs[:, :-1] + config.discount * following
 
         def critic_loss(critic: PyTree) -> Scalar:
@@ -124,9 +125,9 @@ def learned_critic(
 
         def loss(variables: PyTree) -> Scalar:
             def of_one(observation: PyTree, drawn: PyTree, own: Array) -> Float[Array, ""]:
-                action, log_prob = intended(variables, observation, drawn)
-                certain = config.entropy * policy.apply(variables, observation).entropy()
-                return cost_of(critic, observation, action) + own * log_prob - certain
+                action, log_prob, entropy = intended(variables, observation, drawn)
+                score = own * log_prob - config.entropy * entropy
+                return cost_of(critic, observation, action) + score
 
             each: Periods = jax.vmap(jax.vmap(of_one))(
                 sampled.observation, sampled.drawn, advantage
