@@ -13,13 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import polars as pl
 from figures import Figure, draw
 
 from neuroinv.composition import compose
 from neuroinv.config import Config, parse
-from neuroinv.experiment import Finished, train
+from neuroinv.experiment import Finished, test_costs, train
+from neuroinv.kept_runs import load
+from neuroinv.policies.just_in_time import just_in_time
+from neuroinv.problems.inventory.instance import Instance
+from neuroinv.rollout import greedy
 from neuroinv.training.records import git_state, read_facts, write_atomically
+from neuroinv.types import Policy
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 QUICK = "--quick" in sys.argv
@@ -55,6 +61,20 @@ def shared_batch(stores: int) -> int:
     """Scenarios per update for a net whose weights all stores share: the gradient of one scenario
     is already an average over its stores, and its cost grows with them."""
     return min(128, max(16, 640 // stores))
+
+
+def test_profits(run: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Test profit [seeds, series] of a run's policy, and of one that knows the future [series]."""
+    experiment, variables = load(run)
+    assert isinstance(experiment.policy, Policy)
+    assert isinstance(experiment.instance, Instance)
+    hindsight = greedy(just_in_time(experiment.instance.network), {})
+    acts = [
+        greedy(experiment.policy, jax.tree.map(lambda leaf, i=seed: leaf[i], variables))
+        for seed in range(experiment.config.training.seeds)
+    ]
+    profits = [-np.asarray(test_costs(experiment, act, False), np.float64) for act in acts]
+    return np.stack(profits), -np.asarray(test_costs(experiment, hindsight, True), np.float64)
 
 
 def seconds_of(run: Path) -> float:

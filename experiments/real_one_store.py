@@ -14,17 +14,13 @@ Quick: one variant of each kind, a few hundred updates, one seed.
 import functools
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from cells import QUICK, option, origin, run_cell, seconds_of, write_table
+from cells import QUICK, option, origin, run_cell, seconds_of, test_profits, write_table
 from figures import Figure
 
 from neuroinv.analysis.statistics import bootstrap
-from neuroinv.experiment import test_costs
 from neuroinv.kept_runs import load
-from neuroinv.policies.just_in_time import just_in_time
-from neuroinv.rollout import greedy
 
 EVERYTHING = "inventory,past_demand,calendar,costs,lead_times,demand_scale"
 WITHOUT_CALENDAR = "inventory,past_demand,costs,lead_times,demand_scale"
@@ -67,15 +63,8 @@ def profits_of(variant: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, Path]:
     run it came from."""
     given = [*VARIANTS[variant], *(quickly(variant) if QUICK else [])]
     finished = run_cell(["experiment=real_one_store", "comparisons=[]", *given])
-    experiment, variables = load(finished.path)
-    hindsight = just_in_time(experiment.instance.network)
-    bound = -np.asarray(test_costs(experiment, greedy(hindsight, {}), True))
-    of_seeds = [
-        jax.tree.map(lambda leaf, i=seed: leaf[i], variables)
-        for seed in range(experiment.config.training.seeds)
-    ]
-    acts = [greedy(experiment.policy, one) for one in of_seeds]
-    profits = -np.stack([np.asarray(test_costs(experiment, act, False)) for act in acts])
+    profits, bound = test_profits(finished.path)
+    experiment, _ = load(finished.path)
     sales = np.asarray(jnp.mean(experiment.test.params.demand.recorded, axis=(1, 2)))
     return profits, bound, sales, finished.path
 

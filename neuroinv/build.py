@@ -24,6 +24,7 @@ from neuroinv.config import (
     Config,
     CrossEntropyConfig,
     EchelonStockConfig,
+    EconomicReorderConfig,
     FixedQuantileConfig,
     GNNConfig,
     HDPOConfig,
@@ -49,6 +50,7 @@ from neuroinv.gradients import check_others
 from neuroinv.keys import Branch, branch
 from neuroinv.policies.allocation import whole_units
 from neuroinv.policies.echelon_stock import echelon_stock
+from neuroinv.policies.economic_reorder import economic_reorder
 from neuroinv.policies.gnn import gnn
 from neuroinv.policies.hybrid import hybrid
 from neuroinv.policies.just_in_time import just_in_time
@@ -131,6 +133,13 @@ def build(config: Config) -> Experiment:
         )
     if isinstance(config.algorithm, HPOConfig | PPOConfig):
         trained_periods(config.algorithm, train.periods)  # refuses ends that leave none
+    if isinstance(config.policy, EconomicReorderConfig) and not isinstance(
+        config.algorithm, CrossEntropyConfig
+    ):
+        raise InputError(
+            f"algorithm.kind is '{config.algorithm.kind}', but the levels of economic_reorder are "
+            "thresholds, which no gradient moves; use algorithm=cross_entropy"
+        )
     policy = _policy_on(instance, train.params, config.policy)
     algorithm = None
     if isinstance(policy, Policy):
@@ -194,6 +203,8 @@ def build_policy(
             return capped_base_stock(network, config.initial_cover, config.initial_cap)
         case EchelonStockConfig():
             return echelon_stock(network, config.initial_cover)
+        case EconomicReorderConfig():
+            return economic_reorder(network, config)
         case WaterFillingConfig():
             return water_filling(network)
         case MLPConfig():

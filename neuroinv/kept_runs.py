@@ -18,6 +18,7 @@ from neuroinv.config import (
     CappedBaseStockConfig,
     Config,
     EchelonStockConfig,
+    EconomicReorderConfig,
     HybridConfig,
     InventoryConfig,
     MLPConfig,
@@ -46,6 +47,7 @@ KNOWS_PLACES = (
     BaseStockConfig,
     CappedBaseStockConfig,
     EchelonStockConfig,
+    EconomicReorderConfig,
 )
 """Policies whose variables belong to locations and edges in the order in which these are listed."""
 

@@ -44,6 +44,23 @@ class EchelonStockConfig:
 
 
 @dataclass(frozen=True, config=SCHEMA)
+class EconomicReorderConfig:
+    """(s, S) for fixed costs: what to order, and when, as multiples of economic order quantities
+    and typical demand; to be searched by cross_entropy."""
+
+    kind: Literal["economic_reorder"]
+    """Which policy."""
+    initial_cover: Annotated[float, Field(gt=0)] = 1.0
+    """First reorder level, as a multiple of typical demand over the lead time plus one period."""
+    initial_batch: Annotated[float, Field(gt=0)] = 1.0
+    """First distance of the order-up-to level from it, as a multiple of the economic order
+    quantity."""
+    initial_worth: Annotated[float, Field(gt=0)] = 0.5
+    """Where sales are lost: what an item must earn to be ordered at all, first as a multiple of
+    what economic orders cost."""
+
+
+@dataclass(frozen=True, config=SCHEMA)
 class WaterFillingConfig:
     """A cross-dock that ships so that all its stores are equally safe."""
 
@@ -269,6 +286,7 @@ PolicyConfig = Annotated[
     BaseStockConfig
     | CappedBaseStockConfig
     | EchelonStockConfig
+    | EconomicReorderConfig
     | WaterFillingConfig
     | MLPConfig
     | HybridConfig

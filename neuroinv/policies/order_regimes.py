@@ -92,12 +92,12 @@ def order_regimes(
     return Categorical(jnp.where(possible, logits, NEVER), outputs, transform)
 
 
-def economic_start(
-    network: Network, observation: Observation, jointly: bool
-) -> tuple[Float[Array, " edges"], Float[Array, " choices"]]:
-    """Periods of demand to add to each edge's level, and the logit of ordering at all, such that an
-    order lasts as long as the economic order quantity with backlogs (Harris 1913): the root of
-    2 K / (sum of h b / (h + b) times demand per period), for orders that share K."""
+def economic_terms(
+    network: Network, observation: Observation
+) -> tuple[Float[Array, " edges"], Float[Array, " edges"], Float[Array, " edges"]]:
+    """What an economic order quantity with backlogs is made of (Harris 1913), edge by edge: the
+    fixed cost of an order, in equal parts where several edges share it; by how much a period more
+    between orders lets the cost per period grow, twice over; and the critical ratio b / (h + b)."""
     sizes = observation.sizes
     assert sizes is not None
     at_destination = incoming(network).T
@@ -109,7 +109,17 @@ def economic_start(
     of_joint = jnp.zeros_like(jump)
     for index, edges in enumerate(network.joint_orders):
         of_joint = of_joint.at[jnp.asarray(edges)].add(sizes.joint_fixed_cost[index] / len(edges))
-    cost, rate = jump + of_joint, holding * share * scale
+    return jump + of_joint, holding * share * scale, share
+
+
+def economic_start(
+    network: Network, observation: Observation, jointly: bool
+) -> tuple[Float[Array, " edges"], Float[Array, " choices"]]:
+    """Periods of demand to add to each edge's level, and the logit of ordering at all, such that an
+    order lasts as long as the economic order quantity with backlogs (Harris 1913): the root of
+    2 K / (sum of h b / (h + b) times demand per period), for orders that share K."""
+    at_destination = incoming(network).T
+    cost, rate, share = economic_terms(network, observation)
     is_sized = jnp.asarray(np.isin(np.arange(len(network.edges)), network.sized_edges), jnp.float32)
     # Who is not there neither waits for an order nor holds one up.
     counts = is_sized * route(at_destination, present_locations(network, observation))
