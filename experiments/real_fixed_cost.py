@@ -4,11 +4,11 @@
     python experiments/real_fixed_cost.py --variants=HPO problem.demand.path=weekly_sales.parquet
 
 The store of arXiv 2605.14297, one per series: lost sales, profit, lead time 2. No published figures
-exist. (s, S) is in multiples of economic order quantities and of typical demand and leaves alone
-who is not worth an order; its three numbers are searched on the training weeks. `behind` is by how
-much less a variant earns than HPO on the same series, mean over seeds; its interval is a bootstrap
-over series. The share is of what a policy earns that knows the future and orders every period,
-which is not a bound here.
+exist. Economic reorder is an (s, S) policy in multiples of economic order quantities and of typical
+demand which leaves alone who is not worth an order; its three numbers are searched on the training
+weeks. `behind` is by how much less a variant earns than HPO on the same series, mean over seeds;
+its interval is a bootstrap over series. The share is of what a policy earns that knows the future
+and orders every period, which is not a bound here.
 """
 
 import functools
@@ -29,7 +29,7 @@ VARIANTS = {
     "PPO": [*HYBRID, "algorithm=ppo"],
     "straight through": [*HYBRID, "algorithm=relaxed", "algorithm.straight_through=true"],
     "network without a choice": ["policy=mlp_data_driven", READS],
-    "(s, S)": ["policy=economic_reorder", "algorithm=cross_entropy"],
+    "economic reorder": ["policy=economic_reorder", "algorithm=cross_entropy"],
     "base-stock": ["policy=base_stock"],
 }
 
@@ -37,7 +37,7 @@ VARIANTS = {
 @functools.cache
 def profits_of(variant: str) -> tuple[np.ndarray, np.ndarray, Path]:
     """Test profit [seeds, series] of a variant, of knowing the future, and the run it is from."""
-    searched = variant == "(s, S)"
+    searched = variant == "economic reorder"
     steps = 60 if searched else 200 if QUICK else 2000
     finished = run_cell(
         [
@@ -74,7 +74,7 @@ def row(variant: str) -> dict:
 
 
 if __name__ == "__main__":
-    in_quick = (LEADER, "(s, S)", "base-stock")
+    in_quick = (LEADER, "economic reorder", "base-stock")
     chosen = option("variants", in_quick if QUICK else VARIANTS)
     figure = Figure("variant", ("test_profit",), "profit per week and store")
     write_table("real_fixed_cost", ["variant"], chosen, row, figure)
