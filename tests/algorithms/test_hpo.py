@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import jax
@@ -44,7 +45,12 @@ def config(**given) -> HPOConfig:
 class State(NamedTuple):
     stock: Float[Array, ""]
     path: Array
-    """The regimes still to be drawn, the next one first."""
+    """The regimes still to be drawn, the next one first, as infinities of either sign: a learned
+    value, which must not know them, reads nothing off those."""
+
+
+def unread(regimes: np.ndarray) -> Array:
+    return jnp.where(jnp.asarray(regimes) > 0, jnp.inf, -jnp.inf)
 
 
 def scripted() -> Problem:
@@ -77,7 +83,7 @@ def follows_the_path() -> Policy:
     gate = gated(Categorical)
 
     def apply(variables, seen):
-        return Scripted(gate.apply(variables, seen.stock), seen.path[0])
+        return Scripted(gate.apply(variables, seen.stock), (seen.path[0] > 0).astype(int))
 
     return Policy(gate.init, apply)
 
@@ -109,7 +115,7 @@ def gradient_of_an_update(given: HPOConfig, burn_in: int) -> np.ndarray:
     spread = np.std((weight[:, None] * costs)[:, burn_in:])
     with jax.enable_x64(True):
         params = (jnp.full(count, FIXED_COST), jnp.asarray(weight))
-        state = State(jnp.full(count, STOCK), jnp.asarray(regimes))
+        state = State(jnp.full(count, STOCK), unread(regimes))
         batch = Scenarios(params, state, jnp.tile(jnp.asarray(DEMAND), (count, 1)))
         example = jax.tree.map(lambda leaf: leaf[0], state)
         algorithm = hpo(scripted(), follows_the_path(), example, given, STEPS, burn_in)
@@ -151,6 +157,48 @@ def test_without_the_cross_term_only_the_gate_has_the_slope_of_expected_cost():
     exact, gradient = slope(0), gradient_of_an_update(config(cross_term=False), 0)
     np.testing.assert_allclose(gradient[GATE], exact[GATE], rtol=1e-5)
     assert np.all(np.abs(gradient - exact)[2:] > 0.03 * np.abs(exact[2:]))
+
+
+def expected_update(trace: float) -> np.ndarray:
+    """What Adam is told with an untrained learned value, in expectation over all that three
+    scenarios of two periods may draw together."""
+    stocks, demand, weights = np.array([STOCK, -0.5, 3.0]), DEMAND[:2], np.full(2, 0.5)
+    of_each = [expected_cost([POINT] * 2, weights, stock, demand)[1] for stock in stocks]
+    drawn = list(itertools.product(*of_each))
+    regimes = np.array([[path for path, _, _ in paths] for paths in drawn])
+    probability = np.array([np.prod([p for _, p, _ in paths]) for paths in drawn])
+    spread = np.array([np.std([costs for _, _, costs in paths]) for paths in drawn])
+    given = config(baseline="learned_value", trace=trace)
+    with jax.enable_x64(True):
+        params = (jnp.full(3, FIXED_COST), jnp.ones(3))
+        demands = jnp.tile(jnp.asarray(demand), (3, 1))
+        example = State(jnp.asarray(STOCK), unread(regimes[0, 0]))
+        algorithm = hpo(scripted(), follows_the_path(), example, given, STEPS, 0)
+
+        def told(start, regimes):
+            batch = Scenarios(params, State(jnp.asarray(stocks), regimes), demands)
+            following, metrics = algorithm.update(start, batch)
+            return optax.tree.get(following.optimizer_state.optimizer, "mu"), metrics
+
+        of_all = jax.jit(jax.vmap(told, (None, 0)))
+        means, metrics = of_all(algorithm.init(jax.random.key(3)), unread(regimes))
+    assert np.ptp(metrics["baseline_explains"]) > 0.01
+    return (probability * spread) @ (10 * np.asarray(means))
+
+
+def test_a_learned_value_that_is_not_trusted_leaves_an_update_unbiased():
+    """Trusted, as it is by default, it trades some bias for less variance."""
+    weights = np.full(2, 0.5)
+
+    def cost(point):
+        stocks = (STOCK, -0.5, 3.0)
+        return np.mean(
+            [expected_cost([point] * 2, weights, stock, DEMAND[:2])[0] for stock in stocks]
+        )
+
+    exact = central_differences(cost, POINT, 1e-5)
+    np.testing.assert_allclose(expected_update(1.0), exact, rtol=1e-5, atol=1e-6)
+    assert np.abs(expected_update(0.5) - exact)[GATE].max() > 1e-3
 
 
 def toy(given: HPOConfig) -> tuple[Algorithm, Scenarios]:
