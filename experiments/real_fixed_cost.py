@@ -48,6 +48,7 @@ def profits_of(variant: str) -> tuple[np.ndarray, np.ndarray, Path]:
             f"training.steps={steps}",
             f"training.patience={steps}",
             f"training.steps_between_dev={20 if searched else 100}",
+            "training.batch=512",
             f"training.seeds={1 if QUICK else 2}",
         ]
     )
