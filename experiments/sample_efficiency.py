@@ -24,8 +24,10 @@ as there are locations above the store. One serves here, because every node read
 its whole echelon from the start; a second costs about as much again, `--rounds` sets it, and three
 warehouses with 20 stores are 0.06 % cheaper with it after as many updates, two with 10 no cheaper.
 
-`--scenarios`, `--policies` and `--sizes` choose some of the cells; the policy `symmetry_aware` is
-there to be asked for. Quick: the two smallest sizes,
+`--scenarios`, `--policies` and `--sizes` choose some of the cells. Two policies more are there to be
+asked for: `symmetry_aware`, and on series and cross-docks `gnn_levels`, a graph network that reads
+costs, lead times and how demand varies, but no inventory. What it names up to which stock is ordered
+is then the same in every period, which is all that the best policies known there need. Quick: the two smallest sizes,
 fewest scenarios.
 """
 
@@ -226,6 +228,7 @@ ON_A_TABLE = [
 ]
 REAL_DATA = PROBLEM.startswith("real")
 SEVERAL_WAREHOUSES = PROBLEM.endswith("many_warehouses")
+LEVELS = "gnn_levels"
 LARGE = 20  # stores; from here on fewer dev and test scenarios tell as much
 
 
@@ -255,22 +258,23 @@ def overrides(size: int, scenarios: int, policy: str) -> list[str]:
     most = shared_batch(stores_in(size)) if shared else 72 if REAL_DATA else 128
     steps = 500 if QUICK else 1000 if shared else 2000
     learning_rate = 0.005
-    of_policy = {
-        "gnn": [f"policy.rounds={ROUNDS}"],
-        "mlp": [f"policy.hidden=[{STUDY.hidden},{STUDY.hidden}]"],
-        "symmetry_aware": [],
-    }
+    graph = [f"policy.rounds={ROUNDS}"]
     if shared and SEVERAL_WAREHOUSES:
         # Which of its suppliers a store orders from takes longer to learn, and a level for each of
         # them that all count the same stock is a worse start than a quantity for each.
-        of_policy["gnn"] += ["policy.orders=quantity"]
+        graph += ["policy.orders=quantity"]
         most, steps, learning_rate = 16, 3 * steps, 0.005 if not REAL_DATA else 0.002
     elif shared:
         # Not quantities: of these the smallest would be given up first, whoever needs them.
-        of_policy["gnn"] += ["policy.allocation=balanced"]
+        graph += ["policy.allocation=balanced"]
+    of_policy = {
+        "gnn": ["policy=gnn", *graph],
+        LEVELS: ["policy=gnn", *graph, "policy.observes=[costs,lead_times,demand_spread]"],
+        "mlp": ["policy=mlp", f"policy.hidden=[{STUDY.hidden},{STUDY.hidden}]"],
+        "symmetry_aware": ["policy=symmetry_aware"],
+    }
     return [
         *STUDY.of_size[size],
-        f"policy={policy}",
         *of_policy[policy],
         *(ON_A_TABLE if REAL_DATA else []),
         *(f"training.{name}={split}" for name, split in splits(size, scenarios).items()),
@@ -318,7 +322,7 @@ def row(cell: tuple[int, str, int]) -> dict:
         "size": size,
         "scenarios": scenarios,
         "policy": policy,
-        "rounds": ROUNDS if policy == "gnn" else None,
+        "rounds": ROUNDS if policy in ("gnn", LEVELS) else None,
         "updates": (read_facts(finished.path) or {})["updates"],
         "tested": tested,
         "standard_error": learned.standard_error and learned.standard_error / stores,
@@ -342,6 +346,8 @@ if __name__ == "__main__":
         option("policies", ["gnn", "mlp"]),
         [int(size) for size in option("sizes", sizes)],
     )
+    if LEVELS in chosen[1] and PROBLEM not in ("serial", "transshipment"):
+        sys.exit(f"{LEVELS} is for serial and transshipment; of {PROBLEM} choose gnn")
     keys = ["size", "scenarios", "policy", "rounds"]
     if REAL_DATA:
         score, published = "share_of_just_in_time_percent", "published_share_percent"
