@@ -24,11 +24,12 @@ as there are locations above the store. One serves here, because every node read
 its whole echelon from the start; a second costs about as much again, `--rounds` sets it, and three
 warehouses with 20 stores are 0.06 % cheaper with it after as many updates, two with 10 no cheaper.
 
-`--scenarios`, `--policies` and `--sizes` choose some of the cells. Two policies more are there to be
-asked for: `symmetry_aware`, and on series and cross-docks `gnn_levels`, a graph network that reads
-costs, lead times and how demand varies, but no inventory. What it names up to which stock is ordered
-is then the same in every period, which is all that the best policies known there need. Quick: the two smallest sizes,
-fewest scenarios.
+`--scenarios`, `--policies` and `--sizes` choose some of the cells. Two policies more are there to
+be asked for: `symmetry_aware`, and on series and cross-docks `gnn_levels`, a graph network that
+reads costs, lead times and how demand varies, but no inventory. The levels that it names are then
+the same in every period, which is all that the best policies known there need.
+
+Quick: the two smallest sizes, fewest scenarios.
 """
 
 from __future__ import annotations
