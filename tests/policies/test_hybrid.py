@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sized_orders import own_cells, set_up
 
-from neuroinv.config import HybridConfig
+from neuroinv.config import GNNConfig, HybridConfig
+from neuroinv.policies.gnn import gnn
 from neuroinv.policies.hybrid import hybrid
 from neuroinv.problems.inventory.dynamics import inventory_problem
 from neuroinv.problems.inventory.instance import cell_ends
@@ -33,6 +34,10 @@ CASES = [
     ("warehouse", "per_edge", "up_to"),
     ("one sized", "joint", "up_to"),
 ]
+OF_KINDS = [("hybrid", *case) for case in CASES] + [
+    ("gnn", "joint", "joint", "up_to"),
+    ("gnn", "warehouse", "per_edge", "quantity"),
+]
 
 
 def net(nets="separate", choice="joint", orders="up_to", **given) -> HybridConfig:
@@ -46,10 +51,14 @@ def observed(name):
 
 
 @functools.cache
-def disturbed(name, choice, orders):
+def disturbed(kind, name, choice, orders):
     """Drawn regimes and their orders, as a compiled function of stock, noise and a key."""
     instance, seen = observed(name)
-    policy = hybrid(instance.network, net(choice=choice, orders=orders))
+    if kind == "gnn":
+        config = GNNConfig("gnn", width=4, hidden=(4,), choice=choice, orders=orders)
+        policy = gnn(instance.network, config)
+    else:
+        policy = hybrid(instance.network, net(choice=choice, orders=orders))
     variables = jax.jit(policy.init)(jax.random.key(0), seen)
 
     @jax.jit
@@ -67,17 +76,17 @@ def disturbed(name, choice, orders):
     return decide
 
 
-@pytest.mark.parametrize(("name", "choice", "orders"), CASES)
+@pytest.mark.parametrize(("kind", "name", "choice", "orders"), OF_KINDS)
 @settings(deadline=None, max_examples=25)
 @given(st.data())
-def test_orders_are_feasible_and_of_the_size_that_was_chosen(name, choice, orders, data):
+def test_orders_are_feasible_and_of_the_size_that_was_chosen(kind, name, choice, orders, data):
     instance, _ = observed(name)
     network, (lower, upper) = instance.network, cell_ends(instance)
     locations = len(network.nodes) - 1
     on_hand = data.draw(hnp.arrays(np.float32, locations, elements=numbers(-90, 90)))
     noise = data.draw(st.sampled_from([0.0, 1.0, 30.0]))
     key = jax.random.key(data.draw(st.integers(0, 1000)))
-    drawn, action, entropy = disturbed(name, choice, orders)(on_hand, noise, key)
+    drawn, action, entropy = disturbed(kind, name, choice, orders)(on_hand, noise, key)
     quantity, cells = (np.asarray(part) for part in action)
     assert np.all(np.isin(cells, (0, 1)))
     np.testing.assert_array_equal(cells.sum(axis=1), 1)
@@ -107,10 +116,36 @@ def test_orders_are_feasible_and_of_the_size_that_was_chosen(name, choice, order
 def test_every_regime_within_reach_of_all_who_share_it_can_be_drawn(choice):
     """Of the warehouse's four sizes the roads know two, which is all that a joint choice offers."""
     keys = jax.random.split(jax.random.key(0), 200)
-    decide = jax.vmap(disturbed("warehouse", choice, "up_to"), (None, None, 0))
+    decide = jax.vmap(disturbed("hybrid", "warehouse", choice, "up_to"), (None, None, 0))
     drawn, *_ = decide(jnp.full(3, 5.0), 30.0, keys)
     found = [set(choices.tolist()) for choices in np.asarray(drawn).T]
     assert found == ([{0, 1}] if choice == "joint" else [{0, 1, 2, 3}, {0, 1}, {0, 1}])
+
+
+def test_a_graph_network_decides_together_on_items_in_whatever_order_they_are_listed():
+    """Three items that share an order, listed backwards; the fourth is ordered by itself."""
+    instance, seen = observed("joint")
+    network = instance.network
+    backwards = jnp.array([2, 1, 0, 3])
+
+    def listed_backwards(leaf):
+        return leaf[backwards] if leaf.ndim and len(leaf) == len(backwards) else leaf
+
+    seen = seen._replace(on_hand=jnp.array([-30.0, -58.0, -44.0, -71.0]))
+    policy = gnn(network, GNNConfig("gnn", width=8, hidden=(8,), choice="joint"))
+    variables = jax.jit(policy.init)(jax.random.key(0), seen)
+    variables = jax.tree.map(lambda leaf: 3.0 * leaf, variables)
+
+    @jax.jit
+    def decide(seen):
+        decision = policy.apply(variables, seen)
+        return decision.logits, decision.to_action(jnp.array([1])).quantity
+
+    logits, orders = decide(seen)
+    again, of_others = decide(jax.tree.map(listed_backwards, seen))
+    np.testing.assert_allclose(again, logits, rtol=1e-5)
+    np.testing.assert_allclose(of_others, orders[backwards], rtol=1e-5, atol=1e-5)
+    assert np.unique(np.asarray(orders)).size == len(backwards)
 
 
 @functools.cache
