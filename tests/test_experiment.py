@@ -29,13 +29,21 @@ from neuroinv.training.records import open_run, read_facts, read_metrics, run_pa
 from neuroinv.types import InputError
 
 QUICK = "problem.edges.order.lead_time=1"  # its exact optimum takes no time
+EXAMPLE = (QUICK, "training.steps=100", "training.seeds=2", "seed=7")
 
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory):
     """The config of a run that has ended, and what it ended with; nobody changes its directory."""
-    config = small_config(tmp_path_factory.mktemp("example"), QUICK, "training.seeds=2", "seed=7")
+    config = small_config(tmp_path_factory.mktemp("example"), *EXAMPLE)
     return config, train(config)
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory):
+    """A run on three locations in a row that has ended; nobody changes its directory."""
+    folder = tmp_path_factory.mktemp("serial")
+    return train(small_config(folder, "problem=serial_3", "policy.hidden=[4]"))
 
 
 def test_a_run_directory_proves_itself(example):
@@ -44,12 +52,12 @@ def test_a_run_directory_proves_itself(example):
     assert facts["status"] == "complete"
     assert facts["digest"] == digest(config) == finished.path.name.split("-")[-1]
     assert facts["seeds"] == [7, 8]
-    assert facts["updates"] == 20
+    assert facts["updates"] == 100
     for name in ("versions", "device", "git_commit", "compile_seconds", "train_seconds"):
         assert name in facts
     assert facts["peak_memory_mib"] > 10
     metrics = read_metrics(finished.path)
-    assert [record["step"] for record in metrics] == [5, 10, 15, 20]
+    assert [record["step"] for record in metrics] == list(range(5, 101, 5))
     assert all(len(record["dev_cost"]) == 2 for record in metrics)
     for name in ("config.yaml", "table.json", "curves.svg", "curves.png"):
         assert (finished.path / name).stat().st_size > 0
@@ -87,9 +95,8 @@ def test_the_table_compares_path_by_path(example):
     assert best.paired.high - best.paired.low < 2 * 1.96 * learned.standard_error
 
 
-def test_a_complete_run_is_not_run_again(tmp_path):
-    config = small_config(tmp_path, QUICK, "policy=base_stock", net=False)
-    first = train(config)
+def test_a_complete_run_is_not_run_again(example):
+    config, first = example
     written = (first.path / "run.json").stat().st_mtime_ns
     again = train(config)
     assert again.repeated
@@ -115,7 +122,7 @@ def test_a_run_stopped_while_it_was_scored_is_scored_without_training_again(exam
     assert not {"compiling", "training"} & set(stages)
     assert finished.table == whole.table
     facts = read_facts(path)
-    assert (facts["status"], facts["launches"], facts["updates"]) == ("complete", 2, 20)
+    assert (facts["status"], facts["launches"], facts["updates"]) == ("complete", 2, 100)
     assert read_metrics(path) == read_metrics(whole.path)
 
 
@@ -148,7 +155,7 @@ def test_a_results_folder_that_cannot_be_is_one_sentence(tmp_path, folder):
 
 
 def test_a_failed_run_says_so_and_is_taken_up_again(tmp_path):
-    config = small_config(tmp_path, QUICK)
+    config = small_config(tmp_path, QUICK, "policy=base_stock", net=False)
     with pytest.raises(RuntimeError), open_run(config):
         raise RuntimeError("the disk is full")
     facts = read_facts(run_path(config))
@@ -163,23 +170,18 @@ def test_two_processes_do_not_share_a_run(tmp_path):
         pass
 
 
-KILLED = (QUICK, "training.steps=100", "training.seeds=2")
-
-
 def launch(results: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "neuroinv.cli", "train", *SMALL, *SMALL_NET, *KILLED]
+    command = [sys.executable, "-m", "neuroinv.cli", "train", *SMALL, *SMALL_NET, *EXAMPLE]
     command += [f"results={results}"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def test_killed_at_any_moment_the_same_command_ends_the_same_to_the_bit(tmp_path):
-    killed, whole = tmp_path / "killed", tmp_path / "whole"
-    config = small_config(whole, *KILLED)
-    undisturbed = train(config)
-    path = run_path(dataclasses.replace(config, results=str(killed)))
+def test_killed_at_any_moment_the_same_command_ends_the_same_to_the_bit(example, tmp_path):
+    config, undisturbed = example
+    path = run_path(dataclasses.replace(config, results=str(tmp_path)))
     kills = 0
     for lines in (1, 10):  # metrics written when the kill comes: early, then in a resumed run
-        process = launch(killed)
+        process = launch(tmp_path)
         while process.poll() is None and len(read_metrics(path)) < lines:
             time.sleep(0.002)
         if process.poll() is None:
@@ -187,7 +189,7 @@ def test_killed_at_any_moment_the_same_command_ends_the_same_to_the_bit(tmp_path
             kills += 1
         process.wait()
     assert kills == 2
-    last = launch(killed)
+    last = launch(tmp_path)
     assert last.wait() == 0, last.stderr.read()
     like = state_like(build(config))
     states = [
@@ -218,15 +220,13 @@ def test_evaluate_repeats_the_table_and_takes_overrides(example):
     assert read_table(finished.path) == finished.table
 
 
-def test_evaluate_keeps_the_order_of_nodes_and_edges(tmp_path):
+def test_evaluate_keeps_the_order_of_nodes_and_edges(serial):
     """A perceptron's inputs and outputs follow it, and it is not that of the alphabet."""
-    finished = train(small_config(tmp_path, "problem=serial_3", "policy.hidden=[4]"))
-    assert evaluate(finished.path) == finished.table
+    assert evaluate(serial.path) == serial.table
 
 
-def test_variables_of_another_graph_are_refused_though_their_shapes_fit(tmp_path):
+def test_variables_of_another_graph_are_refused_though_their_shapes_fit(serial, tmp_path):
     """Three locations in a row, and a warehouse with two stores: each has three edges."""
-    finished = train(small_config(tmp_path, "problem=serial_3", "policy.hidden=[4]"))
     stores = ("problem=one_warehouse_lost", "problem.nodes.store.count=2")
     asked = small_config(tmp_path, *stores, "policy.hidden=[4]", "problem.lead_time_bound=4")
     said = (
@@ -234,8 +234,8 @@ def test_variables_of_another_graph_are_refused_though_their_shapes_fit(tmp_path
         r", and is asked about the 3 locations and 3 edges of one_warehouse_lost; .*policy=gnn"
     )
     with pytest.raises(InputError, match=said):
-        evaluate(finished.path, lambda run: run | {"problem": to_mapping(asked)["problem"]})
-    start = dataclasses.replace(asked.training, start_from=str(finished.path))
+        evaluate(serial.path, lambda run: run | {"problem": to_mapping(asked)["problem"]})
+    start = dataclasses.replace(asked.training, start_from=str(serial.path))
     with pytest.raises(InputError, match=said):
         train(dataclasses.replace(asked, training=start))
 
@@ -292,6 +292,7 @@ def test_real_sales_from_table_to_share_of_the_bound(tmp_path):
         "training.batch=6",
         "training.seeds=1",
         "training.steps=100",
+        "policy.hidden=[16]",
     )
     shares = []
     table = train(config, lambda event: shares.append(event.metrics.get("share"))).table
@@ -353,7 +354,7 @@ def test_the_config_that_is_kept_is_the_config_that_ran(example):
 
 
 def test_tensorboard_events_are_written_where_asked_for(tmp_path, monkeypatch):
-    finished = train(small_config(tmp_path / "with", QUICK, "logger=tensorboard"))
+    finished = train(small_config(tmp_path / "with", *EXAMPLE, "logger=tensorboard"))
     assert list((finished.path / "tensorboard").glob("events*"))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"tensorboardX is not installed"):
