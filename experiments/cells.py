@@ -16,11 +16,12 @@ import jax
 import numpy as np
 import polars as pl
 from figures import Figure, draw
+from jaxtyping import PyTree
 
+from neuroinv.build import Experiment
 from neuroinv.composition import compose
 from neuroinv.config import Config, parse
 from neuroinv.experiment import Finished, test_costs, train
-from neuroinv.kept_runs import load
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.problems.inventory.instance import Instance
 from neuroinv.rollout import greedy
@@ -36,12 +37,19 @@ GIVEN = [argument for argument in sys.argv[1:] if argument not in ("--quick", "-
 """Overrides for all cells."""
 
 
-def option(name: str, default: Iterable[Any]) -> list[Any]:
-    """The values of `--name=a,b` on the command line, or the default."""
+def option(name: str, default: Iterable[Any], known: Iterable[str] | None = None) -> list[Any]:
+    """The values of `--name=a,b` on the command line, or the default. Where all that may be named
+    is `known`, another name ends the program in one sentence."""
     given = [argument for argument in GIVEN if argument.startswith(f"--{name}=")]
     for argument in given:
         GIVEN.remove(argument)
-    return given[-1].partition("=")[2].split(",") if given else list(default)
+    if not given:
+        return list(default)
+    values = given[-1].partition("=")[2].split(",")
+    for value in values if known is not None else ():
+        if value not in (listed := list(known or ())):
+            sys.exit(f"--{name} names '{value}', which is unknown; choose from {', '.join(listed)}")
+    return values
 
 
 def composed(overrides: Iterable[str]) -> Config:
@@ -63,9 +71,9 @@ def shared_batch(stores: int) -> int:
     return min(128, max(16, 640 // stores))
 
 
-def test_profits(run: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Test profit [seeds, series] of a run's policy, and of one that knows the future [series]."""
-    experiment, variables = load(run)
+def profits_on_test(experiment: Experiment, variables: PyTree) -> tuple[np.ndarray, np.ndarray]:
+    """Profit per test period of the policies of a run's seeds [seeds, series], and of one that
+    knows the future [series]."""
     assert isinstance(experiment.policy, Policy)
     assert isinstance(experiment.instance, Instance)
     hindsight = greedy(just_in_time(experiment.instance.network), {})

@@ -78,7 +78,7 @@ def row(cell: tuple[str, str]) -> dict:
 
 
 if __name__ == "__main__":
-    problems = option("problems", PROBLEMS[:2] if QUICK else PROBLEMS)
-    cells = itertools.product(problems, option("ways", WAYS))
+    problems = option("problems", PROBLEMS[:2] if QUICK else PROBLEMS, PROBLEMS)
+    cells = itertools.product(problems, option("ways", WAYS, WAYS))
     figure = Figure("problem", ("cost",), "cost per period", lines=("way",), log_values=True)
     write_table("discontinuities", ("problem", "way"), cells, row, figure)

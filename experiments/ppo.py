@@ -89,8 +89,8 @@ if __name__ == "__main__":
         [int(count) for count in option("items", (3,) if QUICK else (3, 10, 20, 60))],
         [int(batch) for batch in option("batches", (64,) if QUICK else (64, 16))],
         option("starts", ("none",) if QUICK else ("none", "economic")),
-        option("algorithms", ("ppo", "hpo")),
-        option("settings", ("default", "undiscounted") if QUICK else SETTINGS),
+        option("algorithms", ("ppo", "hpo"), ("ppo", "hpo")),
+        option("settings", ("default", "undiscounted") if QUICK else SETTINGS, SETTINGS),
         [float(rate) for rate in option("learning-rates", LEARNING_RATES)],
     )
     cells = [cell for cell in chosen if cell[3] == "ppo" or cell[4] == "default"]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-from cells import QUICK, option, origin, run_cell, seconds_of, test_profits, write_table
+from cells import QUICK, option, origin, profits_on_test, run_cell, seconds_of, write_table
 from figures import Figure
 
 from neuroinv.analysis.statistics import bootstrap
@@ -63,8 +63,8 @@ def profits_of(variant: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, Path]:
     run it came from."""
     given = [*VARIANTS[variant], *(quickly(variant) if QUICK else [])]
     finished = run_cell(["experiment=real_one_store", "comparisons=[]", *given])
-    profits, bound = test_profits(finished.path)
-    experiment, _ = load(finished.path)
+    experiment, variables = load(finished.path)
+    profits, bound = profits_on_test(experiment, variables)
     sales = np.asarray(jnp.mean(experiment.test.params.demand.recorded, axis=(1, 2)))
     return profits, bound, sales, finished.path
 
@@ -95,5 +95,5 @@ def row(variant: str) -> dict:
 
 if __name__ == "__main__":
     figure = Figure("variant", ("share_of_total_percent",), "share of just-in-time profit (%)")
-    chosen = option("variants", IN_QUICK if QUICK else VARIANTS)
+    chosen = option("variants", IN_QUICK if QUICK else VARIANTS, VARIANTS)
     write_table("real_one_store", ["variant"], chosen, row, figure)

@@ -25,9 +25,10 @@ its whole echelon from the start; a second costs about as much again, `--rounds`
 warehouses with 20 stores are 0.06 % cheaper with it after as many updates, two with 10 no cheaper.
 
 `--scenarios`, `--policies` and `--sizes` choose some of the cells. Two policies more are there to
-be asked for: `symmetry_aware`, and on series and cross-docks `gnn_levels`, a graph network that
-reads costs, lead times and how demand varies, but no inventory. The levels that it names are then
-the same in every period, which is all that the best policies known there need.
+be asked for: `symmetry_aware`, trained as the graph network is, and on series and cross-docks
+`gnn_levels`, a graph network that reads costs, lead times and how demand varies, but no inventory.
+The levels that it names are then the same in every period, which is all that the best policies
+known there need.
 
 Quick: the two smallest sizes, fewest scenarios.
 """
@@ -259,20 +260,20 @@ def overrides(size: int, scenarios: int, policy: str) -> list[str]:
     most = shared_batch(stores_in(size)) if shared else 72 if REAL_DATA else 128
     steps = 500 if QUICK else 1000 if shared else 2000
     learning_rate = 0.005
-    graph = [f"policy.rounds={ROUNDS}"]
+    graph, named = [f"policy.rounds={ROUNDS}"], []
     if shared and SEVERAL_WAREHOUSES:
         # Which of its suppliers a store orders from takes longer to learn, and a level for each of
         # them that all count the same stock is a worse start than a quantity for each.
-        graph += ["policy.orders=quantity"]
+        named = ["policy.orders=quantity"]
         most, steps, learning_rate = 16, 3 * steps, 0.005 if not REAL_DATA else 0.002
     elif shared:
         # Not quantities: of these the smallest would be given up first, whoever needs them.
         graph += ["policy.allocation=balanced"]
     of_policy = {
-        "gnn": ["policy=gnn", *graph],
-        LEVELS: ["policy=gnn", *graph, "policy.observes=[costs,lead_times,demand_spread]"],
+        "gnn": ["policy=gnn", *graph, *named],
+        LEVELS: ["policy=gnn", *graph, *named, "policy.observes=[costs,lead_times,demand_spread]"],
         "mlp": ["policy=mlp", f"policy.hidden=[{STUDY.hidden},{STUDY.hidden}]"],
-        "symmetry_aware": ["policy=symmetry_aware"],
+        "symmetry_aware": ["policy=symmetry_aware", *named],
     }
     return [
         *STUDY.of_size[size],
@@ -344,7 +345,7 @@ if __name__ == "__main__":
     counts = STUDY.scenarios[:1] if QUICK else STUDY.scenarios
     chosen = (
         [int(count) for count in option("scenarios", counts)],
-        option("policies", ["gnn", "mlp"]),
+        option("policies", ["gnn", "mlp"], ["gnn", "mlp", "symmetry_aware", LEVELS]),
         [int(size) for size in option("sizes", sizes)],
     )
     if LEVELS in chosen[1] and PROBLEM not in ("serial", "transshipment"):

@@ -80,7 +80,7 @@ if __name__ == "__main__":
     cells = itertools.product(
         [int(count) for count in option("scenarios", SCENARIOS[:1] if QUICK else SCENARIOS)],
         [int(count) for count in option("stores", STORES)],
-        option("policies", ("gnn", "mlp")),
+        option("policies", ("gnn", "mlp"), ("gnn", "mlp")),
     )
     figure = Figure(
         "stores",

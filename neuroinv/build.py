@@ -30,6 +30,7 @@ from neuroinv.config import (
     HDPOConfig,
     HPOConfig,
     HybridConfig,
+    InventoryConfig,
     JustInTimeConfig,
     LearnedCriticConfig,
     MLPConfig,
@@ -133,13 +134,8 @@ def build(config: Config) -> Experiment:
         )
     if isinstance(config.algorithm, HPOConfig | PPOConfig):
         trained_periods(config.algorithm, train.periods)  # refuses ends that leave none
-    if isinstance(config.policy, EconomicReorderConfig) and not isinstance(
-        config.algorithm, CrossEntropyConfig
-    ):
-        raise InputError(
-            f"algorithm.kind is '{config.algorithm.kind}', but the levels of economic_reorder are "
-            "thresholds, which no gradient moves; use algorithm=cross_entropy"
-        )
+    if isinstance(config.policy, EconomicReorderConfig):
+        _check_economic_reorder(config)
     policy = _policy_on(instance, train.params, config.policy)
     algorithm = None
     if isinstance(policy, Policy):
@@ -225,6 +221,22 @@ def build_policy(
             return transformed_newsvendor(network, train, config)
         case JustInTimeConfig():
             return just_in_time(network, config.path)
+
+
+def _check_economic_reorder(config: Config) -> None:
+    if not isinstance(config.algorithm, CrossEntropyConfig):
+        raise InputError(
+            f"algorithm.kind is '{config.algorithm.kind}', but policy.kind economic_reorder orders "
+            "at thresholds, of which gradients say nothing; use algorithm=cross_entropy, or train "
+            "it in a run of its own"
+        )
+    edges = config.problem.edges if isinstance(config.problem, InventoryConfig) else {}
+    for name, edge in edges.items():
+        if edge.order_sizes is not None:
+            raise InputError(
+                f"problem.edges.{name}.order_sizes is given, but policy.kind economic_reorder "
+                "knows of fixed costs alone; leave it out, or use policy=hybrid"
+            )
 
 
 def _policy_on(

@@ -23,9 +23,12 @@ BY_CELLS = {
     "lost_sales paper": ["--recipe=paper"],
     "one_warehouse_base_stock": [],
     "ppo": [],
+    "real_fixed_cost": [],
     "real_one_store": [],
     "reinforce": [],
     "sample_efficiency": ["serial"],
+    "sample_efficiency levels": ["transshipment", "--policies=gnn_levels"],
+    "sample_efficiency symmetry_aware": ["many_warehouses", "--policies=symmetry_aware"],
     "sample_efficiency many_warehouses": ["many_warehouses"],
     "sample_efficiency real_one_warehouse": ["real_one_warehouse"],
     "sample_efficiency real_many_warehouses": ["real_many_warehouses"],
@@ -33,6 +36,7 @@ BY_CELLS = {
     "slow_items": [],
     "serial paper": ["--recipe=paper"],
     "switched_lqr": [],
+    "switched_lqr_ppo": [],
     "transfer": [],
     "transshipment": [],
     "weight_sharing": [],
@@ -52,6 +56,12 @@ class FirstCellError(Exception):
     """The first cell was asked for; training it is not this test's business."""
 
 
+def forget_experiments(monkeypatch) -> None:
+    """What an experiment imports of another reads that one's command line and writes tables."""
+    for module in ("cells", "switched_lqr"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+
 @pytest.mark.parametrize("name", BY_CELLS)
 def test_the_first_cell_of_a_table_composes_and_builds(tmp_path, monkeypatch, name):
     monkeypatch.syspath_prepend(str(FOLDER))
@@ -63,7 +73,7 @@ def test_the_first_cell_of_a_table_composes_and_builds(tmp_path, monkeypatch, na
     if "warehouse" in name and "real" in name:
         arguments.append("problem.demand.locations=null")
     monkeypatch.setattr(sys, "argv", [name, *arguments])
-    monkeypatch.delitem(sys.modules, "cells", raising=False)
+    forget_experiments(monkeypatch)
     import cells
 
     def compose_only(overrides):
@@ -74,7 +84,7 @@ def test_the_first_cell_of_a_table_composes_and_builds(tmp_path, monkeypatch, na
     monkeypatch.setattr(cells, "RESULTS", tmp_path)
     with pytest.raises(FirstCellError):
         runpy.run_path(str(FOLDER / f"{name.split()[0]}.py"), run_name="__main__")
-    monkeypatch.delitem(sys.modules, "cells")
+    forget_experiments(monkeypatch)
 
 
 def test_a_row_takes_the_place_of_the_one_with_the_same_keys(tmp_path, monkeypatch, capsys):
@@ -124,7 +134,7 @@ def test_the_figure_of_a_stored_table_is_drawn_without_a_run(tmp_path, monkeypat
         arguments.append(table.removeprefix("sample_efficiency_"))
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.setattr(sys, "argv", [name, *arguments])
-    monkeypatch.delitem(sys.modules, "cells", raising=False)
+    forget_experiments(monkeypatch)
     import cells
 
     monkeypatch.setattr(cells, "RESULTS", tmp_path)
@@ -132,7 +142,7 @@ def test_the_figure_of_a_stored_table_is_drawn_without_a_run(tmp_path, monkeypat
     runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
     assert (tmp_path / f"{table}.svg").stat().st_size > 5_000
     assert not (tmp_path / "runs").exists()
-    monkeypatch.delitem(sys.modules, "cells")
+    forget_experiments(monkeypatch)
 
 
 def test_a_table_that_was_never_made_is_not_drawn(tmp_path, monkeypatch):

@@ -6,20 +6,22 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
 
 from neuroinv.config import EconomicReorderConfig
 from neuroinv.decisions import Deterministic
 from neuroinv.policies.allocation import proportional
 from neuroinv.policies.order_regimes import LEAST_COST, economic_terms
 from neuroinv.policies.positions import inventory_position, location_scale
-from neuroinv.policies.stock_levels import check_one_supplier_each, levels
+from neuroinv.policies.stock_levels import (
+    Variables,
+    at_every_location,
+    check_one_supplier_each,
+    levels,
+)
 from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import Network, facing_demand, incoming
 from neuroinv.problems.inventory.routing import route
 from neuroinv.types import InputError, Policy
-
-Variables = dict[str, Float[Array, " locations"]]
 
 
 def economic_reorder(network: Network, config: EconomicReorderConfig) -> Policy:
@@ -30,7 +32,7 @@ def economic_reorder(network: Network, config: EconomicReorderConfig) -> Policy:
     Where sales are lost, customers whose typical demand would earn less than `worth` times what
     economic orders cost per period are left unserved. All three are softplus of what is searched.
 
-    Raises InputError where no order has a fixed cost, or a location several suppliers.
+    Raises InputError where no cost jumps with an order, or a location has several suppliers.
     """
     check_one_supplier_each(network, config.kind)
     if not network.order_cells:
@@ -42,13 +44,6 @@ def economic_reorder(network: Network, config: EconomicReorderConfig) -> Policy:
     if network.unmet_demand == "lost":
         initial["worth"] = config.initial_worth
 
-    def init(key: PRNGKeyArray, example: Observation) -> Variables:
-        del key
-        return {
-            name: jnp.full(example.on_hand.shape, np.log(np.expm1(value)), jnp.float32)
-            for name, value in initial.items()
-        }
-
     def apply(variables: Variables, observation: Observation) -> Deterministic:
         into = incoming(network)
         cost, rate = (route(into, term) for term in economic_terms(network, observation)[:2])
@@ -58,10 +53,12 @@ def economic_reorder(network: Network, config: EconomicReorderConfig) -> Policy:
         order_up_to = reorder_level + jax.nn.softplus(variables["batch"]) * periods * scale
         orders = position <= reorder_level
         if "worth" in initial:
-            earned = route(facing_demand(network), observation.underage_cost) * scale
+            earned = route(
+                facing_demand(network), observation.underage_cost * observation.demand_scale
+            )
             asked = jax.nn.softplus(variables["worth"]) * jnp.sqrt(2 * cost * rate)
             orders &= (earned >= asked) | (np.sum(facing_demand(network), axis=1) == 0)
         wanted = jnp.where(orders, order_up_to - position, 0.0)
         return Deterministic(proportional(network, route(into.T, wanted), observation.on_hand))
 
-    return Policy(init, apply)
+    return Policy(at_every_location(initial), apply)

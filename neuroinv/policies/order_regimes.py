@@ -95,9 +95,10 @@ def order_regimes(
 def economic_terms(
     network: Network, observation: Observation
 ) -> tuple[Float[Array, " edges"], Float[Array, " edges"], Float[Array, " edges"]]:
-    """What an economic order quantity with backlogs is made of (Harris 1913), edge by edge: the
-    fixed cost of an order, in equal parts where several edges share it; by how much a period more
-    between orders lets the cost per period grow, twice over; and the critical ratio b / (h + b)."""
+    """What an economic order quantity with backlogs is made of (Harris 1913), edge by edge: K, the
+    fixed cost of an order, in equal parts where several edges to customers who are there share it;
+    h b / (h + b) times demand per period; and b / (h + b). An order lasts for the root of twice the
+    first over the second, in periods, and costs per period the root of twice their product."""
     sizes = observation.sizes
     assert sizes is not None
     at_destination = incoming(network).T
@@ -105,11 +106,13 @@ def economic_terms(
     holding = jnp.maximum(route(at_destination, observation.holding_cost), LEAST_COST)
     underage = route(at_destination, route(facing_demand(network), observation.underage_cost))
     share = jnp.where(underage > 0, underage / (underage + holding), 1.0)
-    jump = sizes.fixed_cost[:, 1]
-    of_joint = jnp.zeros_like(jump)
+    present = route(at_destination, present_locations(network, observation))
+    cost = sizes.fixed_cost[:, 1]
     for index, edges in enumerate(network.joint_orders):
-        of_joint = of_joint.at[jnp.asarray(edges)].add(sizes.joint_fixed_cost[index] / len(edges))
-    return jump + of_joint, holding * share * scale, share
+        of_joint = jnp.asarray(edges)
+        sharing = jnp.maximum(jnp.sum(present[of_joint]), 1.0)
+        cost = cost.at[of_joint].add(sizes.joint_fixed_cost[index] / sharing)
+    return cost, holding * share * scale, share
 
 
 def economic_start(
@@ -124,7 +127,7 @@ def economic_start(
     # Who is not there neither waits for an order nor holds one up.
     counts = is_sized * route(at_destination, present_locations(network, observation))
     if jointly:
-        cost, rate = jnp.sum(cost * is_sized), jnp.sum(rate * counts)
+        cost, rate = jnp.sum(cost * counts), jnp.sum(rate * counts)
     periods = jnp.maximum(jnp.sqrt(2 * cost / jnp.maximum(rate, LEAST_COST)), 1.0)
     level = is_sized * (periods * share - FIRST_COVER)
     short_of = FIRST_COVER + level - route(at_destination, safety_cover(network, observation))

@@ -7,6 +7,8 @@ size, and lead times that differ between scenarios.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -68,15 +70,23 @@ def caps(
     return jax.nn.softplus(variables["cap"]) * location_scale(network, observation)
 
 
-def _stock_level_policy(network: Network, name: str, initial: dict[str, float]) -> Policy:
-    check_one_supplier_each(network, name)
+def at_every_location(
+    initial: dict[str, float],
+) -> Callable[[PRNGKeyArray, Observation], Variables]:
+    """First variables whose softplus is, at every location, the value of the same name."""
 
     def init(key: PRNGKeyArray, example: Observation) -> Variables:
         del key
         return {
-            parameter: jnp.full(example.on_hand.shape, np.log(np.expm1(value)), jnp.float32)
-            for parameter, value in initial.items()
+            name: jnp.full(example.on_hand.shape, np.log(np.expm1(value)), jnp.float32)
+            for name, value in initial.items()
         }
+
+    return init
+
+
+def _stock_level_policy(network: Network, name: str, initial: dict[str, float]) -> Policy:
+    check_one_supplier_each(network, name)
 
     def apply(variables: Variables, observation: Observation) -> Deterministic:
         short = levels(network, variables, observation) - inventory_position(observation)
@@ -86,4 +96,4 @@ def _stock_level_policy(network: Network, name: str, initial: dict[str, float]) 
         on_edges = route(incoming(network).T, wanted)
         return Deterministic(proportional(network, on_edges, observation.on_hand))
 
-    return Policy(init, apply)
+    return Policy(at_every_location(initial), apply)

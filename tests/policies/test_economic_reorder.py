@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sized_orders import store
+from sized_orders import set_up, store, warehouse
 from small_runs import small_config
 
 from neuroinv.build import build
@@ -74,6 +74,45 @@ def test_customers_who_are_not_worth_an_order_are_left_only_where_sales_are_lost
         assert bool(policy.apply(variables, seen).mode()[0] > 0) == orders
 
 
+@pytest.mark.parametrize("there", [(1, 1, 1, 1), (1, 0, 1, 1)])
+def test_customers_who_are_there_share_the_fixed_cost_of_a_joint_order(there):
+    """Three items share 30 beside 1, 2 and 4 of their own; the fourth pays 100 by itself."""
+    instance, params, state = set_up("joint")
+    network = instance.network
+    seen = inventory_problem(network).observe(params, state)
+    seen = seen._replace(present=jnp.array(there, jnp.float32))
+    seen = seen._replace(demand_scale=seen.demand_scale * seen.present)
+    policy = economic_reorder(network, CONFIG)
+    variables = policy.init(jax.random.key(0), seen)
+    cost = np.array([1, 2, 4, 100]) + np.array([1, 1, 1, 0]) * 30 / sum(there[:3])
+    holding, underage = np.array([0.5, 1, 2, 1]), np.array([4, 4, 4, 6])
+    demand = np.asarray(seen.demand_scale)
+    level = 1.2 * demand * np.array([2, 2, 2, 4])
+    economic = np.sqrt(2 * cost * demand * (holding + underage) / (holding * underage))
+    seen = seen._replace(
+        on_hand=jnp.zeros_like(seen.on_hand), pipeline=jnp.zeros_like(seen.pipeline)
+    )
+    orders = policy.apply(variables, seen).mode()
+    np.testing.assert_allclose(orders, level + 0.8 * economic, rtol=1e-4, atol=1e-4)
+
+
+def test_a_warehouse_orders_though_a_store_of_it_is_not_worth_an_order():
+    config = dataclasses.replace(warehouse(), unmet_demand="lost")
+    instance = build_instance(config)
+    problem = inventory_problem(instance.network)
+    seen = first_observation(problem, draw_parameters(instance, "dev", 1))
+    seen = seen._replace(
+        on_hand=jnp.array([50.0, 0.0, 0.0]),
+        pipeline=jnp.zeros_like(seen.pipeline),
+        demand_scale=jnp.array([20.0, 1e-6]),
+    )
+    policy = economic_reorder(instance.network, CONFIG)
+    of_warehouse, busy, idle = policy.apply(policy.init(jax.random.key(0), seen), seen).mode()
+    assert of_warehouse > 0
+    assert busy > 0
+    assert idle == 0
+
+
 def test_search_finds_the_optimum_where_it_has_this_form(tmp_path):
     """Backlogged demand and a fixed cost of 64: an (s, S) policy is optimal (Scarf 1960)."""
     given = (
@@ -95,6 +134,12 @@ def test_search_finds_the_optimum_where_it_has_this_form(tmp_path):
 REFUSED = {
     ("problem=fixed_cost_store", "algorithm=hdpo"): "use algorithm=cross_entropy",
     ("problem=one_store_lost", "algorithm=cross_entropy"): "use policy=base_stock",
+    ("problem=minimum_order_store", "algorithm=cross_entropy"): "order_sizes is given",
+    (
+        "problem=many_warehouses_10_2",
+        "+problem.edges.to_warehouse.fixed_cost=1",
+        "algorithm=cross_entropy",
+    ): "needs one edge into every location",
 }
 
 
