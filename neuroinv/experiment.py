@@ -48,7 +48,7 @@ class Event(NamedTuple):
     step: int = 0
     metrics: dict[str, float] = {}  # noqa: RUF012 (never mutated)
     """Means over seeds, in the sense of the objective: dev cost and its gap to the bound, or dev
-    profit and its share of the bound."""
+    profit and its share of the bound; a `gradient` of zero where no seed has any left."""
 
 
 Listener = Callable[[Event], None]
@@ -168,6 +168,7 @@ def _optimise(
     run.write_facts(compile_seconds=programs.compile_seconds, resumed_from=step)
     sign = -1 if experiment.profit else 1
     bound = _bound_on_dev(experiment, known)
+    is_trained = isinstance(experiment.policy, Policy) and experiment.policy.trained
     seconds_before = run.facts["train_seconds"] + programs.initialise_seconds
     began = saved = time.perf_counter()
 
@@ -180,6 +181,8 @@ def _optimise(
         shown = {"dev": sign * best}
         if bound:
             shown |= {"share": best / bound} if sign < 0 else {"gap": best / bound - 1}
+        if is_trained and not np.any(metrics.get("gradient_norm", 1.0)):
+            shown |= {"gradient": 0.0}
         listen(Event("training", step, shown))
         write_events(step, metrics)
         if now - saved >= config.checkpoint_seconds:

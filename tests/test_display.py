@@ -43,6 +43,14 @@ def test_plain_lines_show_what_is_measured_and_the_time_left(lines):
     ]
 
 
+def test_a_policy_that_learns_nothing_any_more_is_not_passed_over(lines):
+    dead = {"dev": 45.0, "gap": 7.2, "gradient": 0.0}
+    assert lines((1.0, Event("training", 100, dead))) == [
+        "    1.0 s  training 100/100  dev 45.0000  gap +720.00%  "
+        "no gradient left: lower algorithm.learning_rate"
+    ]
+
+
 def test_the_time_left_is_that_of_the_training_under_way(lines):
     """A policy trained for comparison comes first; a resumed run begins after its first step."""
     share = {"dev": 80.0, "share": 0.825}
