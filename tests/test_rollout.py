@@ -211,6 +211,7 @@ POLICIES = [
     ("water_filling", "cross-dock", {}),
     ("mlp", "serial", {"hidden": [8, 8], "activation": "tanh", "observes": SEES_ALL}),
     ("mlp", "warehouse, lost", {"hidden": [8], "allocation": "softmax", **SOFTMAX}),
+    ("economic_reorder", "fixed costs", {}),
     ("hybrid", "fixed costs", {"hidden": [6]}),
     ("mlp_data_driven", "warehouse, lost", {"hidden": [8]}),
     ("gnn", "warehouse, lost", {"width": 4, "hidden": [4], "observes": SEES_ALL}),
