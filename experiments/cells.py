@@ -21,7 +21,7 @@ from jaxtyping import PyTree
 from neuroinv.build import Experiment
 from neuroinv.composition import compose
 from neuroinv.config import Config, parse
-from neuroinv.experiment import Finished, test_costs, train
+from neuroinv.experiment import Event, Finished, test_costs, train
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.problems.inventory.instance import Instance
 from neuroinv.rollout import greedy
@@ -60,7 +60,7 @@ def composed(overrides: Iterable[str]) -> Config:
 
 def run_cell(overrides: Iterable[str]) -> Finished:
     """Train one cell as the command line would with these overrides; done before, it is read."""
-    finished = train(composed(overrides))
+    finished = train(composed(overrides), _tell_if_dead)
     print(f"  {finished.path.name}: {' '.join(overrides)}", flush=True)
     return finished
 
@@ -69,6 +69,13 @@ def shared_batch(stores: int) -> int:
     """Scenarios per update for a net whose weights all stores share: the gradient of one scenario
     is already an average over its stores, and its cost grows with them."""
     return min(128, max(16, 640 // stores))
+
+
+def _tell_if_dead(event: Event) -> None:
+    if event.metrics.get("gradient") == 0:
+        print(
+            f"  no gradient left at update {event.step}: lower algorithm.learning_rate", flush=True
+        )
 
 
 def profits_on_test(experiment: Experiment, variables: PyTree) -> tuple[np.ndarray, np.ndarray]:
