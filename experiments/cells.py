@@ -46,8 +46,9 @@ def option(name: str, default: Iterable[Any], known: Iterable[str] | None = None
     if not given:
         return list(default)
     values = given[-1].partition("=")[2].split(",")
-    for value in values if known is not None else ():
-        if value not in (listed := list(known or ())):
+    listed = values if known is None else list(known)
+    for value in values:
+        if value not in listed:
             sys.exit(f"--{name} names '{value}', which is unknown; choose from {', '.join(listed)}")
     return values
 
