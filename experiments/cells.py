@@ -18,6 +18,7 @@ import polars as pl
 from figures import Figure, draw
 from jaxtyping import PyTree
 
+from neuroinv.analysis.table import Row
 from neuroinv.build import Experiment
 from neuroinv.composition import compose
 from neuroinv.config import Config, parse
@@ -91,6 +92,17 @@ def profits_on_test(experiment: Experiment, variables: PyTree) -> tuple[np.ndarr
     ]
     profits = [-np.asarray(test_costs(experiment, act, False), np.float64) for act in acts]
     return np.stack(profits), -np.asarray(test_costs(experiment, hindsight, True), np.float64)
+
+
+def percent_over(reference: Row, column: str) -> dict[str, float]:
+    """What a run's policy costs above a reference on the same test paths, in percent, and the ends
+    of its 95 % interval over these paths, in columns named after `column`."""
+    assert reference.paired is not None
+    assert reference.tested is not None
+    return {
+        f"{column}{part}": 100 * difference / reference.tested.estimate
+        for part, difference in zip(("", "_low", "_high"), reference.paired, strict=True)
+    }
 
 
 def seconds_of(run: Path) -> float:

@@ -27,7 +27,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from cells import QUICK, option, origin, run_cell, seconds_of, write_table
+from cells import QUICK, option, origin, percent_over, run_cell, seconds_of, write_table
 from figures import Figure
 
 from neuroinv.analysis.table import Table
@@ -80,13 +80,9 @@ def over_best_classical(table: Table, prefix: str = "") -> dict[str, str | float
     """The best classical policy of a table and what the learned one costs above it, in percent."""
     tested = {one: one.tested.estimate for one in table.rows[:-1] if one.tested is not None}
     best = min(tested, key=lambda one: tested[one])
-    assert best.paired is not None
     return {
         f"{prefix}best_classical": CLASSICAL[best.name],
-        **{
-            f"{prefix}percent_over_best_classical{part}": 100 * difference / tested[best]
-            for part, difference in zip(("", "_low", "_high"), best.paired, strict=True)
-        },
+        **percent_over(best, f"{prefix}percent_over_best_classical"),
     }
 
 
