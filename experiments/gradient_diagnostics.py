@@ -60,7 +60,6 @@ def snapshots(items: int) -> list[dict[str, Any]]:
             f"training.train.scenarios={SCENARIOS}",
             "algorithm.first_decisions=0",
             "algorithm.last_decisions=0",
-            f"policy.choice={'joint' if items > 1 else 'per_edge'}",
             "policy.start=none",
         ]
     )

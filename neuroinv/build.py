@@ -239,12 +239,26 @@ def _check_economic_reorder(config: Config) -> None:
             )
 
 
+ORDERS_ONLY = {
+    field.name: field.default
+    for field in dataclasses.fields(HybridConfig)
+    if field.name in ("choice", "observes", "orders", "start")
+}
+"""Fields of a hybrid policy that say nothing of a regulator, with what they are if left out."""
+
+
 def _policy_on(
     instance: Instance | SwitchedLQR, train: PyTree, config: PolicyConfig
 ) -> Policy | HindsightPolicy:
     if isinstance(instance, Instance):
         return build_policy(instance.network, train, config)
     if isinstance(config, HybridConfig):
+        for name, default in ORDERS_ONLY.items():
+            if getattr(config, name) != default:
+                raise InputError(
+                    f"policy.{name} is {getattr(config, name)}, which is about orders, but the "
+                    "problem is a switched_lqr; leave it out"
+                )
         return hybrid_regulator(instance, config)
     raise InputError(
         f"policy.kind is '{config.kind}', which decides in inventory networks only, but the "

@@ -22,6 +22,7 @@ from neuroinv.config import (
     HybridConfig,
     InventoryConfig,
     MLPConfig,
+    SymmetryAwareConfig,
     parse,
     to_mapping,
 )
@@ -129,8 +130,9 @@ def _check_complete(path: Path, kept: Any, filled: Any, above: str = "") -> None
 
 def _check_fit(path: Path, trained: Config, asked: Config) -> None:
     """Raise InputError for what shapes do not tell: variables that know locations and edges by
-    their place, asked about a graph that has others there, and forecasts for other lead times."""
-    known, other = trained.problem, asked.problem
+    their place, asked about a graph that has others there, forecasts for other lead times, and a
+    policy that reads its variables in another way."""
+    _check_places(path, trained, asked)
     forecasts, needed = (getattr(config.policy, "forecaster", None) for config in (trained, asked))
     if forecasts and needed and forecasts.lead_times != needed.lead_times:
         raise InputError(
@@ -138,9 +140,30 @@ def _check_fit(path: Path, trained: Config, asked: Config) -> None:
             f"policy.forecaster.lead_times is {list(needed.lead_times)}; leave it as it was, or "
             "train a forecaster that knows them"
         )
-    if not isinstance(asked.policy, KNOWS_PLACES):
-        return
+    kept, given = to_mapping(trained)["policy"], to_mapping(asked)["policy"]
+    for key in kept if kept["kind"] == given["kind"] else ("kind",):
+        if kept[key] != given[key]:
+            raise InputError(
+                f"{path} was trained with policy.{key}={_shown(kept[key])} and is asked with "
+                f"policy.{key}={_shown(given[key])}, which gives its variables another meaning; "
+                "leave it as it was, or train anew"
+            )
+
+
+def _check_places(path: Path, trained: Config, asked: Config) -> None:
+    known, other = trained.problem, asked.problem
     if not isinstance(known, InventoryConfig) or not isinstance(other, InventoryConfig):
+        return
+    if isinstance(asked.policy, SymmetryAwareConfig):
+        kinds = [sorted({node.kind for node in one.nodes.values()}) for one in (known, other)]
+        if kinds[0] != kinds[1]:
+            raise InputError(
+                f"{path} was trained on {known.name}, which has nodes of the kinds "
+                f"{', '.join(kinds[0])}, and is asked about {other.name}, which has "
+                f"{', '.join(kinds[1])}; policy=symmetry_aware knows only kinds that it was "
+                "trained on: name a problem with the same, or train policy=gnn"
+            )
+    if not isinstance(asked.policy, KNOWS_PLACES):
         return
     network, wanted = network_of(known), network_of(other)
     if _places(network) != _places(wanted):
@@ -150,6 +173,10 @@ def _check_fit(path: Path, trained: Config, asked: Config) -> None:
             f"{_in_words(wanted)} of {other.name}; name a problem with the same graph, or train "
             "policy=gnn, which fits any"
         )
+
+
+def _shown(value: Any) -> str:
+    return str(value).replace("'", "")
 
 
 def _places(network: Network) -> tuple:

@@ -99,6 +99,32 @@ MISTAKES = {
         "problem=step_fixed_cost_store",
         "problem.edges.order.order_sizes.fixed_cost.values=[30,50]",
     ): r"order_sizes\.fixed_cost: 2 breakpoints divide sizes into 3 regimes but there are 2 values",
+    (
+        "train",
+        "problem=step_fixed_cost_store",
+        "problem.edges.order.order_sizes.fixed_cost={breakpoints: [], values: [5]}",
+    ): "breakpoints are empty, so nothing jumps with the size; give one",
+    (
+        "train",
+        "problem=one_warehouse_lost",
+        "+problem.nodes.store.present=0",
+    ): "present is 0 for all of them, so nobody ever wants anything; leave",
+    (
+        "train",
+        "experiment=switched_lqr",
+        "problem=switched_lqr_two_states",
+        "+problem.modes=5",
+    ): "modes is 5, but instance is two_states, whose matrices are given; leave modes out",
+    (
+        "train",
+        "experiment=switched_lqr",
+        "policy.choice=per_edge",
+    ): "choice is per_edge, which is about orders, but the problem is a switched_lqr; leave",
+    (
+        "train",
+        "experiment=switched_lqr",
+        "problem.instability=60",
+    ): "instability is 60, so a state .* its cost overflows; lower problem.instability",
     ("train", "problem=switched_lqr", "policy=hybrid"): "episode of a switched_lqr has one length",
     (
         "train",

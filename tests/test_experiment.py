@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -251,6 +252,32 @@ def test_variables_of_another_graph_are_refused_though_their_shapes_fit(serial, 
         train(dataclasses.replace(asked, training=start))
 
 
+@pytest.mark.parametrize("key", ["orders", "observes"])
+def test_variables_are_not_read_in_another_way_though_their_shapes_fit(serial, tmp_path, key):
+    asked = {"orders": "quantity", "observes": ["costs", "inventory"]}[key]
+    kept = {"orders": "up_to", "observes": ["inventory"]}[key]
+
+    def otherwise(mapping: dict) -> dict:
+        return mapping | {"policy": mapping["policy"] | {key: asked}}
+
+    said = re.escape(f"with policy.{key}={kept} and is asked with policy.{key}={asked}")
+    with pytest.raises(InputError, match=said.replace("'", "")):
+        evaluate(serial.path, otherwise)
+    given = ("problem=serial_3", "policy.hidden=[4]", f"training.start_from={serial.path}")
+    shown = str(asked).replace("'", "")
+    with pytest.raises(InputError, match=said.replace("'", "")):
+        train(small_config(tmp_path, *given, f"policy.{key}={shown}"))
+
+
+def test_kinds_of_nodes_that_a_policy_was_not_trained_on_are_named(tmp_path):
+    net = ("policy=symmetry_aware", "policy.hidden=[4]")
+    finished = train(small_config(tmp_path, QUICK, *net, "training.steps=5"))
+    asked = small_config(tmp_path, "problem=one_warehouse_lost", *net)
+    said = "one_store_lost, .* demand, supply, and is asked about one_warehouse_lost, .* stocking"
+    with pytest.raises(InputError, match=said):
+        evaluate(finished.path, lambda run: run | {"problem": to_mapping(asked)["problem"]})
+
+
 def test_a_checkpoint_of_another_structure_is_one_sentence(example):
     _, finished = example
 
@@ -258,7 +285,8 @@ def test_a_checkpoint_of_another_structure_is_one_sentence(example):
         mapping["policy"]["hidden"] = [8, 9]
         return mapping
 
-    with pytest.raises(InputError, match=r"bias_1.*another policy"):
+    said = r"with policy\.hidden=\[8\] and is asked with policy\.hidden=\[8, 9\], .*leave it"
+    with pytest.raises(InputError, match=said):
         evaluate(finished.path, wider)
 
 

@@ -122,7 +122,9 @@ def hpo(
                 objective = surrogate(sampled, advantage) / spread
             else:
                 costs = sampled._replace(cost=REFERENCE_WEIGHT * sampled.cost / spread)
-                objective = surrogate(costs, standardised(advantage) / periods)
+                of_trained = standardised(advantage[:, trained])
+                scores = of_trained / of_trained.shape[1]
+                objective = surrogate(costs, jnp.zeros_like(advantage).at[:, trained].set(scores))
             certain = -entropy_weight * jnp.mean(sampled.entropy[:, trained])
             return jnp.mean(objective) + certain, (sampled, advantage, expected, to_go)
 

@@ -9,7 +9,17 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from neuroinv.config.demand import DemandConfig
-from neuroinv.config.values import MOST_COST, SCHEMA, Cost, Count, LeadTime, Name, OneCost, Presence
+from neuroinv.config.values import (
+    MOST_COST,
+    SCHEMA,
+    Cost,
+    Count,
+    LeadTime,
+    Name,
+    OneCost,
+    Presence,
+    numbers,
+)
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -48,6 +58,11 @@ class StepsConfig:
     """Its value below the first breakpoint, between each two, and above the last."""
 
     def __post_init__(self) -> None:
+        if not self.breakpoints:
+            raise ValueError(
+                "breakpoints are empty, so nothing jumps with the size; give one or more, or the "
+                "value on the edge itself"
+            )
         if len(self.values) != len(self.breakpoints) + 1:
             raise ValueError(
                 f"{len(self.breakpoints)} breakpoints divide sizes into "
@@ -160,6 +175,12 @@ class InventoryConfig:
         low, high = self.initial_inventory
         if high < low:
             raise ValueError(f"initial_inventory goes from {low:g} down to {high:g}; swap them")
+        demand = [node for node in self.nodes.values() if node.kind == "demand"]
+        if demand and not any(max(numbers(node.present)) for node in demand):
+            raise ValueError(
+                "nodes has demand nodes, but present is 0 for all of them, so nobody ever wants "
+                "anything; leave present out, or give a range for those that may be absent"
+            )
         if self.objective == "profit" and self.unmet_demand == "backlogged":
             raise ValueError(
                 "objective is profit while unmet_demand is backlogged, but only units sold at once "

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from neuroinv.config.values import SCHEMA, Count, Name
+
+DRAWN = (
+    "dimension",
+    "modes",
+    "instability",
+    "coupling",
+    "high",
+    "low",
+    "control_cost",
+    "matrices_seed",
+)
+"""What the random instance is drawn from."""
 
 
 @dataclass(frozen=True, config=SCHEMA)
@@ -41,3 +54,12 @@ class SwitchedLQRConfig:
     """Of the drawn dynamics."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Root of the dev and test branches of the key tree."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if self.instance != "random" and field.name in DRAWN and value != field.default:
+                raise ValueError(
+                    f"{field.name} is {value}, but instance is {self.instance}, whose matrices are "
+                    f"given; leave {field.name} out, or use instance=random"
+                )

@@ -19,6 +19,7 @@ OnHand = Float[Array, " locations"]
 
 SCARCELY_WANTED = 1e-6  # units
 SLACK, RELATIVE_SLACK = 1e-3, 1e-6  # units, and a share: what float32 may lose of a whole unit
+NO_SHARE = -1e9  # logit; were it infinite, the shares of one who serves nobody were undefined
 HOLD_LOGIT = 1.0  # what keeping stock competes with, as in the paper's code
 LEAST_AREA = 1e-6  # units; where no claim is left, or rounding hides the last
 STEPS = 6  # of Newton's method, each of which drops all claims that have come to nothing
@@ -87,14 +88,19 @@ def balanced(
 
 
 def softmax(
-    network: Network, logits: Orders, on_hand: OnHand, keep_logits: OnHand | float = HOLD_LOGIT
+    network: Network,
+    logits: Orders,
+    served: Orders,
+    on_hand: OnHand,
+    keep_logits: OnHand | float = HOLD_LOGIT,
 ) -> Orders:
-    """Shares of each source's stock by a softmax over its outgoing edges and, where it may hold
-    stock, the choice of keeping it. Edges from supply nodes get zero: order on them separately."""
+    """Shares of each source's stock by a softmax over its outgoing edges that lead to somebody (1
+    in `served`) and, where it may hold stock, the choice of keeping it. Edges from supply nodes get
+    zero: order on them separately."""
     leaving = outgoing(network)
     may_keep = _holds_stock(network) | (leaving.sum(axis=1) == 0)
     keep = jnp.where(may_keep, keep_logits, -jnp.inf)
-    choices = jnp.where(leaving > 0, logits[None, :], -jnp.inf)
+    choices = jnp.where(leaving > 0, jnp.where(served > 0, logits, NO_SHARE)[None, :], -jnp.inf)
     shares = jax.nn.softmax(jnp.concatenate([choices, keep[:, None]], axis=1), axis=1)[:, :-1]
     shipped = shares * jnp.maximum(on_hand, 0.0)[:, None]
     return jnp.sum(jnp.where(leaving > 0, shipped, 0.0), axis=0)

@@ -26,8 +26,8 @@ from neuroinv.config import Feature, GNNConfig, SymmetryAwareConfig
 from neuroinv.decisions import Categorical, Transformed
 from neuroinv.policies import allocation
 from neuroinv.policies.mlp import ACTIVATIONS, MOST_RATIO
-from neuroinv.policies.order_regimes import order_regimes
-from neuroinv.policies.positions import location_scale, present_locations, safety_cover
+from neuroinv.policies.order_regimes import check_regimes, order_regimes
+from neuroinv.policies.positions import location_scale, safety_cover, served_edges
 from neuroinv.policies.wanted_orders import missing_orders, wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import (
@@ -140,7 +140,7 @@ def loops(network: Network) -> tuple[int, ...]:
 def present_edges(network: Network, observation: Observation) -> Float[Array, " edges_and_loops"]:
     """1 where an edge leads to customers who are there, and where a loop competes with two such
     edges or more; else 0."""
-    of_edges = route(incoming(network).T, present_locations(network, observation))
+    of_edges = served_edges(network, observation)
     leaving = route(outgoing(network)[np.asarray(loops(network), np.int32)], of_edges)
     return jnp.concatenate([of_edges, (leaving > 1).astype(of_edges.dtype)])
 
@@ -234,9 +234,12 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
     size of an order, every edge has a logit and an output for each regime; a joint choice is made
     by the mean of the edges' logits.
 
-    Raises InputError for another allocation than a proportional one where costs jump.
+    Raises InputError for another allocation than a proportional one where costs jump, and what
+    `check_regimes` raises.
     """
     regimes = network.order_cells
+    if regimes:
+        check_regimes(network, config.choice)
     if regimes and config.allocation != "proportional":
         raise InputError(
             f"policy.allocation is {config.allocation}, but where costs jump with the size of an "
@@ -280,7 +283,8 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
             wanted = wanted_orders(network, observation, on_edges, config.orders)
             if config.allocation == "softmax":
                 keep = route(place_loops, on_loops) + allocation.HOLD_LOGIT
-                shipped = allocation.softmax(network, on_edges, on_hand, keep)
+                served = served_edges(network, observation)
+                shipped = allocation.softmax(network, on_edges, served, on_hand, keep)
                 return jnp.where(sources(network) >= 0, shipped, wanted)
             return allocation.proportional(network, wanted, on_hand, kept)
 

@@ -60,9 +60,9 @@ class Towers(nn.Module):
 def hybrid(network: Network, config: HybridConfig) -> Policy:
     """The policy on an inventory network: which size of order, and how much.
 
-    Raises InputError where no cost of the network jumps with the size of an order.
+    Raises what `check_regimes` raises.
     """
-    check_regimes(network)
+    check_regimes(network, config.choice)
     edges = len(network.edges)
     jointly = config.choice == "joint"
     choices, outputs = (1, edges) if jointly else (edges, 1)

@@ -22,6 +22,7 @@ from neuroinv.policies.positions import (
     echelon_position,
     location_scale,
     safety_cover,
+    served_edges,
 )
 from neuroinv.policies.wanted_orders import ONE, wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation
@@ -121,7 +122,8 @@ def mlp(network: Network, config: MLPConfig) -> Policy:
                 wanted = wanted_orders(network, observation, outputs, config.orders)
             if config.allocation == "proportional":
                 return allocation.proportional(network, wanted, observation.on_hand)
-            shipped = allocation.softmax(network, outputs, observation.on_hand)
+            served = served_edges(network, observation)
+            shipped = allocation.softmax(network, outputs, served, observation.on_hand)
             return jnp.where(sources(network) >= 0, shipped, wanted)
 
         return Transformed(jnp.asarray(net.apply(variables, features(observation))), orders)

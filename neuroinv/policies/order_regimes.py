@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from neuroinv.config import Orders, Start
+from neuroinv.config import Choice, Orders, Start
 from neuroinv.decisions import Categorical
 from neuroinv.discontinuities import within
 from neuroinv.policies import allocation
-from neuroinv.policies.positions import location_scale, present_locations, safety_cover
+from neuroinv.policies.positions import location_scale, safety_cover, served_edges
 from neuroinv.policies.wanted_orders import FIRST_COVER, ONE, wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import Network, facing_demand, incoming
@@ -25,12 +25,22 @@ LEAST_COST = 1e-6  # per unit and period
 NEVER = -1e9  # logit of a regime out of reach; an infinite one would make its entropy undefined
 
 
-def check_regimes(network: Network) -> None:
-    """Raise InputError where a problem has no regimes to choose from."""
+def check_regimes(network: Network, choice: Choice) -> None:
+    """Raise InputError where a problem has no regimes to choose from, or a joint choice some that
+    it could never make, because not all edges have them."""
     if not network.order_cells:
         raise InputError(
             "policy.kind chooses among regimes of orders but no cost of this problem jumps with an "
             "order's size; use policy mlp or gnn, or give an edge a fixed_cost or order_sizes"
+        )
+    fewest = min(network.cells_of_sized)
+    if choice == "joint" and fewest < network.order_cells:
+        edge = network.edges[network.sized_edges[network.cells_of_sized.index(fewest)]]
+        source, destination = (network.nodes[end].name for end in edge)
+        raise InputError(
+            f"policy.choice is joint, but an order from {source} to {destination} has {fewest} "
+            f"sizes to choose from and another edge has {network.order_cells}, some of which no "
+            "joint choice could reach; use policy.choice=per_edge"
         )
 
 
@@ -61,10 +71,8 @@ def order_regimes(
     is_sized = np.isin(np.arange(edges), network.sized_edges)[:, None]
     within_reach = jnp.isfinite(sizes.lower)
     jointly = len(logits) == 1 and edges > 1
-    if jointly:
-        possible = jnp.all(within_reach | ~is_sized, axis=0)[None]
-    else:
-        possible = within_reach & (is_sized | (regimes == 1))
+    # A joint choice is among regimes that all have (see `check_regimes`).
+    possible = jnp.ones((1, 1), bool) if jointly else within_reach & (is_sized | (regimes == 1))
     scale = route(incoming(network).T, location_scale(network, observation))
     if start == "economic":
         covers, triggers = economic_start(network, observation, jointly)
@@ -106,7 +114,7 @@ def economic_terms(
     holding = jnp.maximum(route(at_destination, observation.holding_cost), LEAST_COST)
     underage = route(at_destination, route(facing_demand(network), observation.underage_cost))
     share = jnp.where(underage > 0, underage / (underage + holding), 1.0)
-    present = route(at_destination, present_locations(network, observation))
+    present = served_edges(network, observation)
     cost = sizes.fixed_cost[:, 1]
     for index, edges in enumerate(network.joint_orders):
         of_joint = jnp.asarray(edges)
@@ -125,7 +133,7 @@ def economic_start(
     cost, rate, share = economic_terms(network, observation)
     is_sized = jnp.asarray(np.isin(np.arange(len(network.edges)), network.sized_edges), jnp.float32)
     # Who is not there neither waits for an order nor holds one up.
-    counts = is_sized * route(at_destination, present_locations(network, observation))
+    counts = is_sized * served_edges(network, observation)
     if jointly:
         cost, rate = jnp.sum(cost * counts), jnp.sum(rate * counts)
     periods = jnp.maximum(jnp.sqrt(2 * cost / jnp.maximum(rate, LEAST_COST)), 1.0)

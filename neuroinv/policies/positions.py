@@ -40,6 +40,11 @@ def present_locations(network: Network, observation: Observation) -> AtLocations
     return jnp.minimum(route(served(network), observation.present), 1.0)
 
 
+def served_edges(network: Network, observation: Observation) -> Float[Array, " edges"]:
+    """1 where an edge leads to customers who are there, itself or through others; else 0."""
+    return route(incoming(network).T, present_locations(network, observation))
+
+
 def safety_cover(network: Network, observation: Observation) -> AtLocations:
     """Periods of customers' demand that the stock of each echelon lasts beyond those it must."""
     cover = echelon_position(network, observation) / location_scale(network, observation)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from neuroinv.config import SwitchedLQRConfig
@@ -78,7 +79,8 @@ class Flows(NamedTuple):
 def build_switched_lqr(config: SwitchedLQRConfig, periods: int) -> SwitchedLQR:
     """The instance that a config describes, in episodes of so many periods.
 
-    Raises InputError for a mode that cannot keep the state in bounds.
+    Raises InputError for a mode that cannot keep the state in bounds, and for a state that, left
+    alone, would cost more than a number in single precision can say.
     """
     if config.instance == "two_states":
         system = two_state_matrices()
@@ -102,6 +104,14 @@ def build_switched_lqr(config: SwitchedLQRConfig, periods: int) -> SwitchedLQR:
                 f"keeps such a state in bounds with problem.low={config.low:g}; lower "
                 "problem.instability below 1, or raise problem.low"
             ) from None
+    growth = max(np.max(np.abs(np.linalg.eigvals(dynamics))) for dynamics in system.dynamics)
+    largest = 2 * (np.log10(config.initial_bound) + periods * np.log10(max(growth, 1.0)))
+    if largest > np.log10(np.finfo(np.float32).max):
+        raise InputError(
+            f"problem.instability is {config.instability:g}, so a state that nobody controls grows "
+            f"by a factor of {growth:.3g} in each of {periods} periods and its cost overflows; "
+            "lower problem.instability, or give shorter episodes"
+        )
     return SwitchedLQR(config, system, periods)
 
 

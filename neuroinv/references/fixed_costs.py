@@ -23,6 +23,7 @@ from neuroinv.references.one_store import as_one_store
 from neuroinv.references.reference import Reference
 
 LONGEST_LOST_LEAD_TIME = 2  # periods; under lost sales the states multiply with each one more
+MOST_LOST_STATES = 20_000  # of its dynamic program, which takes half a minute with so many
 
 
 def fixed_cost_references(instance: Instance) -> tuple[Reference, ...]:
@@ -63,7 +64,9 @@ def _one_item(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
         detail = f"(s, S)=({best.reorder_level}, {best.order_up_to_level})"
         variables = levels(best.reorder_level, best.order_up_to_level, None)
         return (Reference("optimum", detail, best.cost, policy, variables, True),)
-    if store.lead_time > LONGEST_LOST_LEAD_TIME:
+    mean = np.arange(len(store.demand)) @ store.demand
+    highest = mean * (store.underage_cost / store.holding_cost + store.lead_time + 1)
+    if store.lead_time > LONGEST_LOST_LEAD_TIME or highest**store.lead_time > MOST_LOST_STATES:
         return ()
     optimum = optima.fixed_cost_lost_sales_optimum(*system)
     capped = optima.best_capped_reorder_levels(*system)

@@ -153,6 +153,43 @@ def test_an_update_takes_the_slope_of_expected_cost(burn_in, first, last):
     np.testing.assert_allclose(gradient, exact, rtol=1e-5, atol=1e-6)
 
 
+def test_the_units_of_the_papers_code_average_scores_over_trained_and_costs_over_counted_periods():
+    """Its cost counts five times, in standard deviations; scores have standardised advantages."""
+    burn_in, last = 1, 1
+    found = expected_cost([POINT] * PERIODS, np.ones(PERIODS))[1]
+    regimes, probability, _ = (np.array(part) for part in zip(*found, strict=True))
+    weight = len(found) * probability
+
+    def replay(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weighted costs and log probabilities of all paths, period by period."""
+        costs, log_prob = np.zeros(regimes.shape), np.zeros(regimes.shape)
+        for path, drawn in enumerate(regimes):
+            stock = STOCK
+            for period, point in enumerate((at, at, POINT)):
+                features = [1, np.tanh(point[TRUNK][0] * stock)]
+                logit = point[GATE] @ features
+                order = drawn[period]
+                log_prob[path, period] = np.log(scipy.special.expit(logit if order else -logit))
+                stock += order * (point[QUANTITY] @ features) - DEMAND[period]
+                costs[path, period] = weight[path] * (FIXED_COST * order + stock**2)
+        return costs, log_prob
+
+    costs, _ = replay(POINT)
+    spread = costs[:, burn_in:].std()
+    to_go = np.cumsum((costs * average_weights(PERIODS, burn_in))[:, ::-1], axis=1)[:, ::-1]
+    advantage = to_go[:, :-last]
+    advantage = (advantage - advantage.mean()) / advantage.std()
+
+    def objective(at: np.ndarray) -> float:
+        costs, log_prob = replay(at)
+        return 5 * costs[:, burn_in:].mean() / spread + np.mean(advantage * log_prob[:, :-last])
+
+    given = config(scales="reference", last_decisions=last)
+    gradient = gradient_of_an_update(given, burn_in) / spread
+    exact = central_differences(objective, POINT, 1e-5)
+    np.testing.assert_allclose(gradient, exact, rtol=1e-5, atol=1e-6)
+
+
 def test_without_the_cross_term_only_the_gate_has_the_slope_of_expected_cost():
     exact, gradient = slope(0), gradient_of_an_update(config(cross_term=False), 0)
     np.testing.assert_allclose(gradient[GATE], exact[GATE], rtol=1e-5)

@@ -24,6 +24,7 @@ OFF = {
     rule: {network: jax.jit(functools.partial(rule, network)) for network in (HOLDS, SHIPS_ALL)}
     for rule in (proportional, softmax, balanced)
 }
+SERVED = jnp.ones(4)
 WAREHOUSE = 3  # after the three stores; its edges to them are listed first
 quantities = st.floats(0.015625, 1e5, width=32)
 stocks = numbers(-1e3, 1e5)
@@ -67,7 +68,7 @@ def test_a_node_that_holds_nothing_ships_all_even_where_next_to_nothing_is_wante
     hnp.arrays(np.float32, 4, elements=stocks),
 )
 def test_softmax_shares_stock_by_its_formula(network, logits, on_hand):
-    shipped = np.asarray(OFF[softmax][network](logits, on_hand))
+    shipped = np.asarray(OFF[softmax][network](logits, SERVED, on_hand))
     keep = [HOLD_LOGIT] if network is HOLDS else []
     shares = scipy.special.softmax(np.array([*logits[:3], *keep], np.float64))[:3]
     expected = max(on_hand[WAREHOUSE], 0) * shares
@@ -151,7 +152,7 @@ def test_no_location_of_any_graph_ships_more_than_it_has(network, data):
         areas = jnp.full(edge_count, 3.0)
         return (
             proportional(network, wanted, on_hand),
-            softmax(network, wanted, on_hand),
+            softmax(network, wanted, jnp.ones(edge_count), on_hand),
             balanced(network, missing, areas, on_hand, kept=5.0),
         )
 

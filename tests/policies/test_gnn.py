@@ -157,14 +157,16 @@ def test_the_same_variables_serve_any_number_of_stores():
         np.testing.assert_allclose(orders[1:], orders[1], rtol=1e-5)
 
 
+@pytest.mark.parametrize("allocation", ["proportional", "balanced", "softmax"])
 @pytest.mark.parametrize("there", [(0, 2, 5), (3,)], ids=["three", "one"])
-def test_stores_that_only_fill_up_the_graph_change_nothing(there):
+def test_stores_that_only_fill_up_the_graph_change_nothing(there, allocation):
     """Alone, or padded to seven with stores that are farther away."""
+    config = dataclasses.replace(SMALL, allocation=allocation)
     lead_times = (1, 4, 2, 1, 4, 3, 4)
     present = np.isin(np.arange(7), there).astype(np.int32)
     few, seen_few = warehouse_and_stores(len(there), tuple(lead_times[store] for store in there))
     many, seen_many = warehouse_and_stores(7, lead_times)
-    variables = initial(many, seen_many)
+    variables = initial(many, seen_many, config)
     kept = [0, *(1 + np.flatnonzero(present))]  # the warehouse comes first
     filled = seen_many._replace(
         present=jnp.asarray(present, jnp.float32),
@@ -176,8 +178,8 @@ def test_stores_that_only_fill_up_the_graph_change_nothing(there):
     alone = seen_few._replace(
         on_hand=filled.on_hand[np.asarray(kept)], pipeline=filled.pipeline[np.asarray(kept)]
     )
-    _, orders = decided(few, variables, alone)
-    _, padded = decided(many, variables, filled)
+    _, orders = decided(few, variables, alone, config)
+    _, padded = decided(many, variables, filled, config)
     np.testing.assert_allclose(padded[np.asarray(kept)], orders, rtol=1e-4)
     np.testing.assert_allclose(padded[1:] * (1 - present), 0.0, atol=1e-3)
 

@@ -30,7 +30,6 @@ CASES = [
     ("mixed", "per_edge", "up_to"),
     ("everything", "joint", "up_to"),
     ("everything", "per_edge", "quantity"),
-    ("warehouse", "joint", "up_to"),
     ("warehouse", "per_edge", "up_to"),
     ("one sized", "joint", "up_to"),
 ]
@@ -112,14 +111,23 @@ def test_orders_are_feasible_and_of_the_size_that_was_chosen(kind, name, choice,
         np.testing.assert_array_equal(chosen, drawn)
 
 
-@pytest.mark.parametrize("choice", ["joint", "per_edge"])
-def test_every_regime_within_reach_of_all_who_share_it_can_be_drawn(choice):
-    """Of the warehouse's four sizes the roads know two, which is all that a joint choice offers."""
+def test_every_regime_within_reach_can_be_drawn():
+    """The warehouse's orders have four sizes, those of the roads two."""
     keys = jax.random.split(jax.random.key(0), 200)
-    decide = jax.vmap(disturbed("hybrid", "warehouse", choice, "up_to"), (None, None, 0))
+    decide = jax.vmap(disturbed("hybrid", "warehouse", "per_edge", "up_to"), (None, None, 0))
     drawn, *_ = decide(jnp.full(3, 5.0), 30.0, keys)
-    found = [set(choices.tolist()) for choices in np.asarray(drawn).T]
-    assert found == ([{0, 1}] if choice == "joint" else [{0, 1, 2, 3}, {0, 1}, {0, 1}])
+    assert [set(choices.tolist()) for choices in np.asarray(drawn).T] == [
+        {0, 1, 2, 3},
+        {0, 1},
+        {0, 1},
+    ]
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "gnn"])
+def test_a_joint_choice_with_regimes_that_not_all_edges_have_is_one_sentence(kind):
+    said = r"choice is joint, .* has 2 sizes to choose from .* has 4, .*policy\.choice=per_edge"
+    with pytest.raises(InputError, match=said):
+        disturbed(kind, "warehouse", "joint", "up_to")
 
 
 def test_a_graph_network_decides_together_on_items_in_whatever_order_they_are_listed():

@@ -71,6 +71,11 @@ def test_one_item_has_its_optimum_wherever_costs_jump(tmp_path, problem, cost):
     assert optimum.exact == pytest.approx(cost, abs=1e-3)
 
 
+def test_lost_sales_with_too_many_states_have_no_reference(tmp_path):
+    given = ("problem=fixed_cost_store", "problem.unmet_demand=lost", "problem.demand.mean=100")
+    assert references(build(small_config(tmp_path, *given)).instance) == ()
+
+
 def test_a_lost_sale_has_its_optimum_and_capped_levels_that_cost_what_they_say(tmp_path):
     given = [
         "problem=fixed_cost_store",

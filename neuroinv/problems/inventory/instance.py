@@ -85,8 +85,8 @@ def network_of(config: InventoryConfig) -> Network:
         indices[name] = range(first, first + node.count)
     edges: list[Edge] = []
     sized_edges: list[int] = []
+    cells_of_sized: list[int] = []
     joint_orders: list[tuple[int, ...]] = []
-    order_cells = 0
     for name, edge in config.edges.items():
         for end in ("source", "destination"):
             if getattr(edge, end) not in indices:
@@ -122,15 +122,16 @@ def network_of(config: InventoryConfig) -> Network:
             cells = edge_cells(name, edge)
             if config.whole_units:
                 check_whole(name, cells)
-            order_cells = max(order_cells, len(cells.lower))
+            cells_of_sized += len(members) * [len(cells.lower)]
         if edge.joint_fixed_cost:
             joint_orders.append(members)
     network = build_network(
         tuple(nodes), tuple(edges), config.lead_time_bound, config.unmet_demand, config.objective
     )
     return network._replace(
-        order_cells=order_cells,
+        order_cells=max(cells_of_sized, default=0),
         sized_edges=tuple(sized_edges),
+        cells_of_sized=tuple(cells_of_sized),
         joint_orders=tuple(joint_orders),
     )
 

@@ -47,6 +47,8 @@ class Network(NamedTuple):
     """Cells that the size of an order is divided into; 0 where no cost jumps with it."""
     sized_edges: tuple[int, ...] = ()
     """Edges with costs or lead times that jump with the size of an order."""
+    cells_of_sized: tuple[int, ...] = ()
+    """How many cells the order on each of them has."""
     joint_orders: tuple[tuple[int, ...], ...] = ()
     """Edges that share a fixed cost."""
 
