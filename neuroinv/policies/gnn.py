@@ -282,7 +282,7 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
                 return allocation.balanced(network, missing, areas, on_hand, kept, kept_areas)
             wanted = wanted_orders(network, observation, on_edges, config.orders)
             if config.allocation == "softmax":
-                keep = route(place_loops, on_loops) + allocation.HOLD_LOGIT
+                keep = route(place_loops, there * on_loops) + allocation.HOLD_LOGIT
                 served = served_edges(network, observation)
                 shipped = allocation.softmax(network, on_edges, served, on_hand, keep)
                 return jnp.where(sources(network) >= 0, shipped, wanted)

@@ -262,7 +262,7 @@ def test_what_is_read_of_a_graph_does_not_hang_on_the_bound_of_its_lead_times():
 
 @pytest.mark.parametrize("allocation", ["softmax", "balanced"])
 def test_orders_of_regimes_are_cut_in_proportion_or_refused(allocation):
-    network = one_store()._replace(order_cells=2)
+    network = one_store()._replace(sized_edges=(0,), cells_of_sized=(2,))
     with pytest.raises(
         InputError, match=f"policy.allocation is {allocation}, but where costs jump"
     ):

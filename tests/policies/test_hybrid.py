@@ -26,7 +26,7 @@ HIDDEN = (6, 5)
 CASES = [
     ("joint", "joint", "up_to"),
     ("joint", "per_edge", "quantity"),
-    ("mixed", "joint", "quantity"),
+    ("mixed", "per_edge", "quantity"),
     ("mixed", "per_edge", "up_to"),
     ("everything", "joint", "up_to"),
     ("everything", "per_edge", "quantity"),
@@ -159,7 +159,7 @@ def test_a_graph_network_decides_together_on_items_in_whatever_order_they_are_li
 @functools.cache
 def slopes(nets):
     """Derivatives of the score and of the orders in all variables."""
-    instance, seen = observed("mixed")
+    instance, seen = observed("joint")
     policy = hybrid(instance.network, net(nets))
     variables = jax.jit(policy.init)(jax.random.key(0), seen)
 
@@ -195,7 +195,7 @@ def test_shared_nets_have_their_hidden_layers_in_common():
 
 
 def test_a_factored_net_is_asked_for_one_regime_at_a_time():
-    instance, seen = observed("mixed")
+    instance, seen = observed("joint")
     edges, regimes = len(instance.network.edges), instance.network.order_cells
     apart, factored = (
         jax.jit(hybrid(instance.network, net(nets)).init)(jax.random.key(0), seen)["params"][

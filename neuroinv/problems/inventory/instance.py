@@ -129,7 +129,6 @@ def network_of(config: InventoryConfig) -> Network:
         tuple(nodes), tuple(edges), config.lead_time_bound, config.unmet_demand, config.objective
     )
     return network._replace(
-        order_cells=max(cells_of_sized, default=0),
         sized_edges=tuple(sized_edges),
         cells_of_sized=tuple(cells_of_sized),
         joint_orders=tuple(joint_orders),

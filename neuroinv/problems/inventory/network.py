@@ -43,14 +43,17 @@ class Network(NamedTuple):
     """No edge's lead time exceeds it; lead times themselves are parameters and may vary."""
     unmet_demand: Literal["lost", "backlogged"] = "backlogged"
     objective: Literal["cost", "profit"] = "cost"
-    order_cells: int = 0
-    """Cells that the size of an order is divided into; 0 where no cost jumps with it."""
     sized_edges: tuple[int, ...] = ()
     """Edges with costs or lead times that jump with the size of an order."""
     cells_of_sized: tuple[int, ...] = ()
     """How many cells the order on each of them has."""
     joint_orders: tuple[tuple[int, ...], ...] = ()
     """Edges that share a fixed cost."""
+
+    @property
+    def order_cells(self) -> int:
+        """Most cells that the size of an order is divided into; 0 where no cost jumps with it."""
+        return max(self.cells_of_sized, default=0)
 
     @property
     def pipeline_length(self) -> int:
