@@ -51,7 +51,6 @@ def row(cell: tuple[int, str, float]) -> dict:
         "learning_rate": learning_rate,
         "exact": exact,
         "gap_percent": None if gap is None else 100 * gap,
-        "diverged": gap is None,
         "train_seconds": seconds_of(path),
         **origin(path),
     }

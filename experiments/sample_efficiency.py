@@ -29,8 +29,7 @@ warehouses with 20 stores are 0.06 % cheaper with it after as many updates, two 
 be asked for: `symmetry_aware`, trained as the graph network is, and on series and cross-docks
 `gnn_levels`, a graph network that reads costs, lead times and how demand varies, but no inventory.
 The levels that it names are then the same in every period, which is all that the best policies
-known there need. Its scenarios have 200 periods: orders at the end of a horizon cost stock and meet
-no demand within it, which is the larger part of what 100 periods leave it above water filling.
+known there need.
 
 Quick: the two smallest sizes, fewest scenarios.
 """
@@ -242,7 +241,7 @@ def stores_in(size: int) -> int:
     return {"serial": 1, "real_many_warehouses": 21}.get(PROBLEM, size)
 
 
-def splits(size: int, scenarios: int, policy: str) -> dict[str, str]:
+def splits(size: int, scenarios: int) -> dict[str, str]:
     """What a cell is trained, chosen and scored on."""
     if REAL_DATA:
         # The published figures of 64 items are scored on the same 64.
@@ -250,9 +249,8 @@ def splits(size: int, scenarios: int, policy: str) -> dict[str, str]:
         return {"train": every, "dev": every, "test": every}
     dev, test = (256, 512) if stores_in(size) >= LARGE else (1024, 2048)
     dev = 2048 if PROBLEM == "serial" else dev
-    periods = 200 if policy == LEVELS else 100
     return {
-        "train": f"{{scenarios: {scenarios}, periods: {periods}, burn_in: 20}}",
+        "train": f"{{scenarios: {scenarios}, periods: 100, burn_in: 20}}",
         "dev": f"{{scenarios: {dev}, periods: 100, burn_in: 60}}",
         "test": f"{{scenarios: {test}, periods: 5000, burn_in: 3000}}",
     }
@@ -283,7 +281,7 @@ def overrides(size: int, scenarios: int, policy: str) -> list[str]:
         *STUDY.of_size[size],
         *of_policy[policy],
         *(ON_A_TABLE if REAL_DATA else []),
-        *(f"training.{name}={split}" for name, split in splits(size, scenarios, policy).items()),
+        *(f"training.{name}={split}" for name, split in splits(size, scenarios).items()),
         f"training.batch={min(scenarios, most)}",
         f"training.steps={steps}",
         f"training.patience={steps}",
