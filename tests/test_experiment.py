@@ -270,9 +270,9 @@ def test_variables_are_not_read_in_another_way_though_their_shapes_fit(serial, t
 
 
 def test_kinds_of_nodes_that_a_policy_was_not_trained_on_are_named(tmp_path):
-    net = ("policy=symmetry_aware", "policy.hidden=[4]")
-    finished = train(small_config(tmp_path, QUICK, *net, "training.steps=5"))
-    asked = small_config(tmp_path, "problem=one_warehouse_lost", *net)
+    given = (QUICK, "policy=symmetry_aware", "training.steps=5")
+    finished = train(small_config(tmp_path, *given, net=False))
+    asked = small_config(tmp_path, "problem=one_warehouse_lost")
     said = "one_store_lost, .* demand, supply, and is asked about one_warehouse_lost, .* stocking"
     with pytest.raises(InputError, match=said):
         evaluate(finished.path, lambda run: run | {"problem": to_mapping(asked)["problem"]})
@@ -285,7 +285,7 @@ def test_a_checkpoint_of_another_structure_is_one_sentence(example):
         mapping["policy"]["hidden"] = [8, 9]
         return mapping
 
-    said = r"with policy\.hidden=\[8\] and is asked with policy\.hidden=\[8, 9\], .*leave it"
+    said = r"with policy\.hidden=\[8, 8\] and is asked with policy\.hidden=\[8, 9\], .*leave it"
     with pytest.raises(InputError, match=said):
         evaluate(finished.path, wider)
 

@@ -1,7 +1,7 @@
 """Exact average cost of any whole-number ordering policy of a lost-sales store."""
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int
 from scipy.sparse import csr_array
 
 from neuroinv.optima.checks import (
@@ -29,10 +29,11 @@ def policy_cost(
     max_states: int = 2_000_000,
     tolerance: float = 1e-9,
     fixed_cost: float = 0.0,
+    start: Int[np.ndarray, " dimension"] | None = None,
 ) -> float:
-    """Long-run average cost per period of a stationary policy started from the empty system.
+    """Long-run average cost per period of a stationary policy started from one state.
 
-    All states reachable from the empty system are listed, and the average over them is found as in
+    All states reachable from there are listed, and the average over them is found as in
     `long_run_average`. Demands of probability below 1e-14 are left out of the transitions, though
     not out of the period costs; each moves the result by about 1e-14 of a period cost.
 
@@ -46,6 +47,8 @@ def policy_cost(
         max_states: most reachable states to list.
         tolerance: largest distance allowed between the two bounds (cost per period).
         fixed_cost: per period in which anything is ordered, 0 or more.
+        start: the first state, a row as above (units); None for the empty system. Where a policy
+            never leaves one set of states for another, it decides in which it is.
 
     Raises:
         ValueError: bad arguments, orders that are not whole, non-negative and one per state, or
@@ -59,7 +62,10 @@ def policy_cost(
     if not tolerance > 0.0:
         raise ValueError(f"tolerance is {tolerance}; give a positive cost per period such as 1e-9")
     demand = checked_lost_sales_demand(probabilities)
-    reached = reachable_states(demand, lead_time, order, max_states)
+    empty = np.zeros(max(lead_time, 1), np.int64)
+    reached = reachable_states(
+        demand, lead_time, order, max_states, empty if start is None else start
+    )
     states = decode(reached.codes, reached.radices)
     orders = checked_orders(order, states)
     step = one_period(states, orders, demand, lead_time, reached.radices)

@@ -42,13 +42,16 @@ class Step(NamedTuple):
 
 
 def reachable_states(
-    demand: Float64[np.ndarray, " support"], lead_time: int, order: OrderFunction, max_states: int
+    demand: Float64[np.ndarray, " support"],
+    lead_time: int,
+    order: OrderFunction,
+    max_states: int,
+    start: Int[np.ndarray, " dimension"],
 ) -> Reached:
-    """States reached from the empty system; arguments and errors as in `policy_cost`."""
-    dimension = max(lead_time, 1)
-    radices = np.full(dimension, 2, dtype=np.int64)
-    known = np.zeros(1, dtype=np.int64)
-    frontier = np.zeros((1, dimension), dtype=np.int64)
+    """States reached from a first one; arguments and errors as in `policy_cost`."""
+    frontier = start.astype(np.int64)[None]
+    radices = np.maximum(frontier[0] + 1, 2)
+    known = _encode(frontier, radices)
     while frontier.shape[0]:
         orders = checked_orders(order, frontier)
         needed = _largest_next(frontier, orders, lead_time) + 1
@@ -67,8 +70,8 @@ def reachable_states(
         known = np.sort(np.concatenate([known, found]), kind="stable")
         if known.size > max_states:
             raise ValueError(
-                f"the policy reaches more than max_states = {max_states} states from the empty "
-                "system; raise max_states, lower the orders or shorten lead_time"
+                f"the policy reaches more than max_states = {max_states} states; raise max_states, "
+                "lower the orders or shorten lead_time"
             )
         frontier = decode(found, radices)
     return Reached(known, radices)

@@ -100,7 +100,9 @@ def exact_store_costs(
 
     A base-stock level under backlogging has a closed form. Under lost sales with whole orders any
     policy is a Markov chain, whose stationary distribution is computed; beyond PLENTY periods of
-    stock, which it practically never sees, a policy is taken to order nothing.
+    stock, which it practically never sees, a policy is taken to order nothing. The chain starts
+    where scenarios start with most stock: a net may order nothing in the empty system, for ever,
+    and never come there otherwise.
     """
     store = as_one_store(instance.config)
     if store is None:
@@ -134,7 +136,9 @@ def exact_store_costs(
 
         costs = (store.holding_cost, store.underage_cost)
         assert not isinstance(store.demand, NormalDemand)
-        return optima.policy_cost(store.demand, store.lead_time, *costs, order)
+        most = round(instance.config.initial_inventory[1] * store.mean)
+        start = np.full(max(store.lead_time, 1), most)
+        return optima.policy_cost(store.demand, store.lead_time, *costs, order, start=start)
 
     try:
         return [cost(variables) for variables in of_seeds]

@@ -62,6 +62,22 @@ def test_policy_cost_holds_when_only_a_rare_demand_mixes_the_states():
     assert policy_cost(demand, 1, 1.0, 9.0, order) == pytest.approx(share @ costs, abs=1e-7)
 
 
+def test_the_first_state_decides_where_a_policy_stays():
+    """One that keeps up its stock, and orders nothing where it has none and nothing on its way."""
+
+    def always(states):
+        return np.maximum(7 - states.sum(axis=1), 0)
+
+    def unless_empty(states):
+        return np.where(states.sum(axis=1) > 0, always(states), 0)
+
+    system = (np.full(4, 0.25), 2, 1.0, 9.0)  # at most three a period, so it never runs empty
+    assert policy_cost(*system, unless_empty) == pytest.approx(9.0 * 1.5)
+    kept_up = policy_cost(*system, unless_empty, start=np.array([3, 1]))
+    assert kept_up == pytest.approx(policy_cost(*system, always), abs=1e-8)
+    assert kept_up < 9.0
+
+
 def test_policy_cost_refuses_a_policy_that_chance_locks_in():
     def order(states):
         on_hand, coming = states.T
