@@ -8,8 +8,9 @@ Every row keeps the changes of the rows before it; the last is the recipe of
 scenarios and are compared with the best classical policy path by path, in percent with a 95 %
 interval, in the window and in the long run of that experiment. The paper's recipe comes close to
 that of the public code of arXiv 2605.14297, and discounts later costs by 0.93 like it. That has 512
-units, reads costs and means, which are the same in every scenario, lets entropy fall to 0.001 of a
-unit instead of zero, clips each net's gradient by itself, and trains its value at the same rate.
+units, reads costs and means, which are the same in every scenario, lets the weight of entropy fall
+to 0.001 instead of zero, clips each net's gradient by itself, and trains its value at the same
+rate.
 """
 
 from __future__ import annotations
