@@ -101,11 +101,6 @@ MISTAKES = {
     ): r"order_sizes\.fixed_cost: 2 breakpoints divide sizes into 3 regimes but there are 2 values",
     (
         "train",
-        "problem=step_fixed_cost_store",
-        "problem.edges.order.order_sizes.fixed_cost={breakpoints: [], values: [5]}",
-    ): "breakpoints are empty, so nothing jumps with the size; give one",
-    (
-        "train",
         "problem=one_warehouse_lost",
         "+problem.nodes.store.present=0",
     ): "present is 0 for all of them, so nobody ever wants anything; leave",

@@ -212,7 +212,7 @@ POLICIES = [
     ("mlp", "serial", {"hidden": [8, 8], "activation": "tanh", "observes": SEES_ALL}),
     ("mlp", "warehouse, lost", {"hidden": [8], "allocation": "softmax", **SOFTMAX}),
     ("economic_reorder", "fixed costs", {}),
-    ("hybrid", "fixed costs", {"hidden": [6]}),
+    ("hybrid", "fixed costs", {"hidden": [6], "choice": "per_edge"}),
     ("mlp_data_driven", "warehouse, lost", {"hidden": [8]}),
     ("gnn", "warehouse, lost", {"width": 4, "hidden": [4], "observes": SEES_ALL}),
     ("symmetry_aware", "warehouse, lost", {"context_hidden": [4], "store_hidden": [4]}),

@@ -219,8 +219,8 @@ MISTAKES = {
     "2 breakpoints divide sizes into 3 regimes but there are 2 values": {
         "order_sizes": {"fixed_cost": {"breakpoints": [10, 20], "values": [1, 2]}}
     },
-    "0 breakpoints divide sizes into 1 regimes but there are 2 values": {
-        "order_sizes": {"procurement_cost": {"breakpoints": [], "values": [0, -1]}}
+    "breakpoints are empty, so nothing jumps with the size": {
+        "order_sizes": {"procurement_cost": {"breakpoints": [], "values": [0]}}
     },
     "breakpoints go from 20 to 10, .* in increasing order": {
         "order_sizes": {"fixed_cost": {"breakpoints": [20, 10], "values": [1, 2, 3]}}
