@@ -31,7 +31,7 @@ be asked for: `symmetry_aware`, trained as the graph network is, and on series a
 The levels that it names are then the same in every period, which is all that the best policies
 known there need.
 
-Quick: the two smallest sizes, fewest scenarios.
+Quick: the two smallest sizes (the smallest of several warehouses), fewest scenarios.
 """
 
 from __future__ import annotations
@@ -345,7 +345,9 @@ def percent(share: float | None) -> float | None:
 
 
 if __name__ == "__main__":
-    sizes = list(STUDY.of_size)[:2] if QUICK else list(STUDY.of_size)
+    sizes = list(STUDY.of_size)
+    if QUICK:
+        sizes = sizes[: 1 if SEVERAL_WAREHOUSES else 2]
     counts = STUDY.scenarios[:1] if QUICK else STUDY.scenarios
     chosen = (
         [int(count) for count in option("scenarios", counts)],
