@@ -131,7 +131,7 @@ def test_the_figure_of_a_stored_table_is_drawn_without_a_run(tmp_path, monkeypat
     arguments = ["--draw", *(["--quick"] if table.endswith("_quick") else [])]
     if table.startswith("sample_efficiency"):
         name = "sample_efficiency"
-        arguments.append(table.removeprefix("sample_efficiency_"))
+        arguments.append(table.removeprefix("sample_efficiency_").removesuffix("_quick"))
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.setattr(sys, "argv", [name, *arguments])
     forget_experiments(monkeypatch)
