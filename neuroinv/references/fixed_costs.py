@@ -64,9 +64,9 @@ def _one_item(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
         detail = f"(s, S)=({best.reorder_level}, {best.order_up_to_level})"
         variables = levels(best.reorder_level, best.order_up_to_level, None)
         return (Reference("optimum", detail, best.cost, policy, variables, True),)
-    mean = np.arange(len(store.demand)) @ store.demand
-    highest = mean * (store.underage_cost / store.holding_cost + store.lead_time + 1)
-    if store.lead_time > LONGEST_LOST_LEAD_TIME or highest**store.lead_time > MOST_LOST_STATES:
+    highest = store.mean * (store.underage_cost / store.holding_cost + store.lead_time + 1)
+    states = highest ** max(store.lead_time, 1)
+    if store.lead_time > LONGEST_LOST_LEAD_TIME or states > MOST_LOST_STATES:
         return ()
     optimum = optima.fixed_cost_lost_sales_optimum(*system)
     capped = optima.best_capped_reorder_levels(*system)

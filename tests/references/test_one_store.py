@@ -50,7 +50,8 @@ def test_the_exact_cost_of_a_level_does_not_depend_on_how_it_is_reached(tmp_path
 
 
 def test_the_simulation_tells_what_a_policy_costs_that_gets_stuck(tmp_path, monkeypatch):
-    def stuck(*arguments, **start):
+    def stuck(*arguments, start):
+        assert set(start.tolist()) == {5}, "what scenarios may start with, not the empty system"
         raise RuntimeError("bounds stay apart")
 
     instance = build(small_config(tmp_path)).instance
