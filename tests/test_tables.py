@@ -17,6 +17,7 @@ BY_CELLS = {
     "backlogged": [],
     "hpo_choices": [],
     "discontinuities": [],
+    "fixed_cost_lost_sales": [],
     "joint_replenishment": [],
     "joint_replenishment_changes": [],
     "lost_sales": [],
