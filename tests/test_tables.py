@@ -20,6 +20,7 @@ BY_CELLS = {
     "fixed_cost_lost_sales": [],
     "joint_replenishment": [],
     "joint_replenishment_changes": [],
+    "joint_replenishment_variants": [],
     "lost_sales": [],
     "lost_sales paper": ["--recipe=paper"],
     "one_warehouse_base_stock": [],
