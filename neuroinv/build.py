@@ -139,8 +139,8 @@ def build(config: Config) -> Experiment:
     policy = _policy_on(instance, train.params, config.policy)
     algorithm = None
     if isinstance(policy, Policy):
-        if not policy.trained:  # one segment, to measure it on the dev scenarios
-            training = dataclasses.replace(training, steps=training.steps_between_dev)
+        if not policy.trained:  # one update, to measure it on the dev scenarios
+            training = dataclasses.replace(training, steps=1, steps_between_dev=1)
             config = dataclasses.replace(config, training=training)
         example = first_observation(problem, dev.params)
         trained = build_algorithm(config, problem, policy, example, train.burn_in)

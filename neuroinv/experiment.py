@@ -12,17 +12,19 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import yaml
 from jaxtyping import Array, Float64, PyTree
 
 from neuroinv.analysis.figures import learning_curves
 from neuroinv.analysis.statistics import Interval, bootstrap
 from neuroinv.analysis.table import Row, Table, read_table, to_json
 from neuroinv.build import Experiment, as_scored, build, dev_scenarios
-from neuroinv.config import Config, SeriesDemand
+from neuroinv.config import Config, SeriesDemand, parse
 from neuroinv.kept_runs import Overrides, load, start_variables, state_like
 from neuroinv.keys import Branch, branch
 from neuroinv.references import Reference, exact_costs, fitted_level, references
 from neuroinv.rollout import Act, average_costs, greedy, total
+from neuroinv.scenarios import in_chunks
 from neuroinv.training import checkpoint
 from neuroinv.training.evaluation import BLOCK, streamed_average_costs
 from neuroinv.training.loop import LoopState, Programs, compile_programs, is_over, run_segments
@@ -33,7 +35,6 @@ from neuroinv.training.records import (
     run_path,
     write_atomically,
 )
-from neuroinv.training.seeds import map_seeds
 from neuroinv.training.tensorboard import check_tensorboard, tensorboard
 from neuroinv.types import HindsightPolicy, InputError, PerScenario, Policy
 
@@ -126,9 +127,17 @@ def _sales_table(config: Config) -> Path | None:
 def evaluate(path: Path, overrides: Overrides = dict) -> Table:
     """Score the best variables of a run again, as its config says or with some of it overridden.
 
-    Nothing in the run directory changes. Raises what `load` raises.
+    Nothing in the run directory changes. Raises what `load` raises, and InputError where the run's
+    own table of sales has other contents now.
     """
     experiment, variables = load(path, overrides)
+    trained_on, data = (read_facts(path) or {}).get("data_sha256"), _data_digest(experiment.config)
+    kept = _sales_table(parse(yaml.safe_load((path / "config.yaml").read_text())))
+    if kept == _sales_table(experiment.config) and trained_on not in (None, data):
+        raise InputError(
+            f"problem.demand.path: {kept} has other contents than when {path} was trained; restore "
+            "them, or score it on a table of another name with problem.demand.path=..."
+        )
     return _score(experiment, variables, references(experiment.instance), [])
 
 
@@ -277,7 +286,7 @@ def _test_costs_of_seeds(
     # Parameters are an argument: as constants they would make another program of every problem.
     def of_all(of_seeds: PyTree, params: PyTree) -> PyTree:
         test = experiment._replace(test=experiment.test._replace(params=params))
-        return map_seeds(lambda one: test_costs(test, greedy(policy, one), False), of_seeds, chunk)
+        return in_chunks(lambda one: test_costs(test, greedy(policy, one), False), chunk, of_seeds)
 
     return np.asarray(jax.jit(of_all)(variables, experiment.test.params), np.float64)
 

@@ -150,8 +150,8 @@ def sample(
     """Roll out drawn actions, with one key for each decision (`[scenarios, periods]`).
 
     Weights are those of `average_costs`: a period of the burn-in costs nothing, yet its decision
-    answers for what it does to the counted periods. What is
-    `given` decides in its first and last periods, together at most all.
+    answers for what it does to the counted periods. In the first and last periods that `given`
+    counts, together at most all, its own way of deciding takes the place of `decide`.
     """
     periods = keys.shape[1]
     weights = jnp.asarray(average_weights(periods, burn_in))

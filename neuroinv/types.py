@@ -57,7 +57,11 @@ class Policy(NamedTuple):
 
 
 class HindsightPolicy(NamedTuple):
-    """A policy that is told the whole future: a bound, never something to deploy."""
+    """A policy that is told which period it is and all noise of a rollout.
+
+    One that reads the noise is a bound, never something to deploy; one that reads the period alone
+    reviews stock at fixed times.
+    """
 
     init: Callable[[PRNGKeyArray, PyTree], PyTree]
     """(key, example observation) -> variables."""

@@ -147,13 +147,13 @@ def test_every_policy_learns_on_a_network(tmp_path, policy):
     problem = "transshipment" if policy == "water_filling" else "one_warehouse_lost"
     if policy in ("hybrid", "economic_reorder"):
         problem = "joint_replenishment_2"
-    searched = ["algorithm=cross_entropy"] if policy == "economic_reorder" else []
-    learns_and_decides(tmp_path, f"problem={problem}", f"policy={policy}", *searched)
+    other = {"economic_reorder": ["algorithm=cross_entropy"], "hybrid": ["algorithm=hpo"]}
+    learns_and_decides(tmp_path, f"problem={problem}", f"policy={policy}", *other.get(policy, []))
 
 
 @pytest.mark.parametrize("policy", FORECASTING)
 def test_every_policy_that_forecasts_runs_on_real_sales(tmp_path, policy):
-    """One that has nothing to train is measured after its first segment and no more. Its forecasts
+    """One that has nothing to train is measured after one update and no more. Its forecasts
     are not read as those for other lead times, though shapes would fit."""
     given = ("problem=one_store_real", f"policy={policy}", "policy.forecaster.steps=3")
     given += ("policy.forecaster.hidden=[8]",)
@@ -188,9 +188,8 @@ def test_algorithms_that_draw_regimes_learn_where_there_are_some(tmp_path, algor
 
 
 def test_a_graph_network_learns_where_orders_have_regimes(tmp_path):
-    learns_and_decides(
-        tmp_path, "problem=size_lead_time_store", "policy=gnn", "policy.choice=per_edge"
-    )
+    given = ("problem=size_lead_time_store", "policy=gnn", "policy.choice=per_edge")
+    learns_and_decides(tmp_path, *given, "algorithm=hpo")
 
 
 # Leaves 26 decisions untrained.

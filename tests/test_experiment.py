@@ -12,7 +12,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import polars as pl
 import pytest
 import yaml
 from small_runs import SMALL, SMALL_NET, small_config
@@ -293,83 +292,6 @@ def test_a_checkpoint_of_another_structure_is_one_sentence(example):
 def test_evaluating_what_is_no_run_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match="no run directory"):
         evaluate(tmp_path)
-
-
-def sales_table(folder: Path) -> Path:
-    """Weekly sales of six series; one sells a thousand times as much as the least."""
-    generator = np.random.default_rng(0)
-    weeks = pl.date_range(pl.date(2020, 1, 7), pl.date(2022, 11, 29), "1w", eager=True)
-    rows = [
-        pl.DataFrame(
-            {
-                "date": weeks,
-                "item": f"item_{item}",
-                "location": f"store_{store}",
-                "quantity": generator.poisson(2.0 * 10**item, len(weeks)).astype(np.float64),
-            }
-        )
-        for item in range(3)
-        for store in range(2)
-    ]
-    pl.concat(rows).write_parquet(folder / "sales.parquet")
-    return folder / "sales.parquet"
-
-
-def test_real_sales_from_table_to_share_of_the_bound(tmp_path):
-    path = sales_table(tmp_path)
-    config = small_config(
-        tmp_path / "runs",
-        "experiment=real_one_store",
-        f"problem.demand.path={path}",
-        "problem.demand.columns={location: location, quantity: quantity}",
-        "problem.demand.train=[0,100]",
-        "problem.demand.dev=[80,125]",
-        "problem.demand.test=[105,150]",
-        "training.train={scenarios: null, periods: null, burn_in: 8}",
-        "training.dev={scenarios: null, periods: null, burn_in: 8}",
-        "training.test={scenarios: null, periods: null, burn_in: 8}",
-        "training.batch=6",
-        "training.seeds=1",
-        "training.steps=100",
-        "policy.hidden=[16]",
-    )
-    shares = []
-    table = train(config, lambda event: shares.append(event.metrics.get("share"))).table
-    assert all(0 < share < 1 for share in shares if share is not None)
-    assert shares[-2] is not None, "training is measured against the bound as it goes"
-    bound, level, learned = table.rows
-    assert (bound.name, level.name, learned.name) == ("just_in_time", "base_stock", "mlp")
-    assert table.profit
-    assert 0 < level.value < bound.value
-    assert 0 < learned.value < bound.value
-
-
-def test_a_run_is_refused_when_its_sales_table_has_changed_since(tmp_path):
-    path = sales_table(tmp_path)
-    config = small_config(
-        tmp_path / "runs",
-        "problem=one_store_real",
-        "policy=just_in_time",
-        f"problem.demand.path={path}",
-        "problem.demand.columns={location: location, quantity: quantity}",
-        "problem.demand.test=[118,150]",
-        "training={train: {scenarios: 6}, dev: {scenarios: 6}, test: {scenarios: 6, periods: 12}}",
-        "training.batch=6",
-        net=False,
-    )
-    finished = train(config)
-    before = path.read_bytes()
-    pl.read_parquet(path).with_columns(2 * pl.col("quantity")).write_parquet(path)
-    for status in ("complete", "failed"):
-        facts = read_facts(finished.path) | {"status": status}
-        (finished.path / "run.json").write_text(json.dumps(facts))
-        with pytest.raises(InputError, match=r"demand\.path: .* other contents .*; remove that"):
-            train(config)
-        assert read_facts(finished.path) == facts
-    assert read_table(finished.path) == finished.table
-    path.write_bytes(before)
-    assert train(config) == finished
-    assert train(config).repeated
 
 
 def test_a_hindsight_policy_is_scored_without_training(tmp_path):

@@ -13,10 +13,19 @@ from jaxtyping import PRNGKeyArray, PyTree, Scalar
 
 from neuroinv.algorithms.common import decaying_adam, likeliest
 from neuroinv.config import HDPOConfig
+from neuroinv.decisions import Categorical
 from neuroinv.gradients import pathwise
 from neuroinv.keys import Branch, branch
 from neuroinv.rollout import greedy
-from neuroinv.types import Algorithm, PerScenario, Policy, Problem, Scenarios, TrainState
+from neuroinv.types import (
+    Algorithm,
+    InputError,
+    PerScenario,
+    Policy,
+    Problem,
+    Scenarios,
+    TrainState,
+)
 
 
 def hdpo(
@@ -27,7 +36,10 @@ def hdpo(
     steps: int,
     burn_in: int,
 ) -> Algorithm:
-    """The algorithm. Costs of the first `burn_in` periods of a rollout are not in the loss."""
+    """The algorithm. Costs of the first `burn_in` periods of a rollout are not in the loss.
+
+    Raises InputError, as it is traced, for a policy that chooses a regime.
+    """
     optimizer = decaying_adam(config, steps)
 
     def weights(scenarios: Scenarios) -> PerScenario:
@@ -41,6 +53,11 @@ def hdpo(
 
     def init(key: PRNGKeyArray) -> TrainState:
         variables = policy.init(branch(key, Branch.POLICY), example_observation)
+        if isinstance(policy.apply(variables, example_observation), Categorical):
+            raise InputError(
+                "algorithm.kind is hdpo, but no derivative reaches the regime that this policy "
+                "chooses; use algorithm=hpo"
+            )
         return TrainState(variables, optimizer.init(variables), key, jnp.int32(0))
 
     def update(state: TrainState, batch: Scenarios) -> tuple[TrainState, dict[str, Scalar]]:

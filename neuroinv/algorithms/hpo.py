@@ -75,12 +75,15 @@ def hpo(
         config.epochs - 1, config.minibatches, config.clip_ratio, config.most_divergence
     )
 
+    further_steps = steps * again.epochs * again.minibatches
+    further_optimizer = decaying_adam(config, max(further_steps, 1))
+
     def init(key: PRNGKeyArray) -> TrainState:
         variables = policy.init(branch(key, Branch.POLICY), example_observation)
         learned: PyTree = ()
         if config.baseline == "learned_value":
             learned = value.init(_keys(key, 0)[1], example_observation)
-        further = optimizer.init(variables) if again.epochs else ()
+        further = further_optimizer.init(variables) if again.epochs else ()
         aside = Aside(optimizer.init(variables), further, learned)
         return TrainState(variables, aside, key, jnp.int32(0))
 
@@ -150,7 +153,7 @@ def hpo(
 
             rows = rows_of(sampled, advantage, trained)
             variables, further, about = proximal_updates(
-                score, optimizer, variables, further, rows, shuffles, again, entropy_weight
+                score, further_optimizer, variables, further, rows, shuffles, again, entropy_weight
             )
             metrics |= about
         learned = aside.value

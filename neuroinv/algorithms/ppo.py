@@ -24,7 +24,7 @@ from neuroinv.algorithms.proximal import (
 )
 from neuroinv.algorithms.value import learned_value, seen_by_value
 from neuroinv.config import PPOConfig
-from neuroinv.decisions import Categorical
+from neuroinv.decisions import Categorical, Gaussian
 from neuroinv.gradients import (
     cost_to_go,
     generalised_advantage,
@@ -93,7 +93,9 @@ def ppo(
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         variables, spread = trained
         decision = noisy(policy, variables, noise.log_std(spread, observation), observation)
-        return decision.log_prob(drawn), decision.entropy()
+        # Of regimes alone: that of the noise would only say how wide it is.
+        entropy = jnp.zeros(()) if isinstance(decision, Gaussian) else decision.entropy()
+        return decision.log_prob(drawn), entropy
 
     def score_of_regimes(
         variables: PyTree, observation: PyTree, drawn: PyTree

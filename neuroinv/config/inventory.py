@@ -41,11 +41,18 @@ class NodeConfig:
     by graph networks. A range from 0 to 1 with vary=both makes every scenario another graph."""
 
     def __post_init__(self) -> None:
-        if self.kind != "demand" and self.present != 1:
-            raise ValueError(
-                f"present is given for a {self.kind} node, which is there where what it serves is; "
-                "remove it, or give it for demand nodes"
-            )
+        for name, default, kinds in (
+            ("holding_cost", 0, ("stocking", "demand")),
+            ("underage_cost", 0, ("demand",)),
+            ("holds_stock", True, ("stocking",)),
+            ("present", 1, ("demand",)),
+        ):
+            value = getattr(self, name)
+            if value != default and self.kind not in kinds:
+                raise ValueError(
+                    f"{name}={value} is of no effect on a {self.kind} node; remove it, or give it "
+                    f"for nodes of kind {' or '.join(kinds)}"
+                )
 
 
 @dataclass(frozen=True, config=SCHEMA)

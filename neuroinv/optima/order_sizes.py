@@ -20,6 +20,7 @@ from jaxtyping import Float64, Int
 from neuroinv.optima.checks import check_costs, check_lead_time, checked_lost_sales_demand
 from neuroinv.optima.demand_sums import discrete_sum
 from neuroinv.optima.fixed_cost import costs_of_levels
+from neuroinv.optima.lost_sales_tables import leftover_probabilities
 from neuroinv.optima.newsvendor import discrete_quantile
 
 OrderCosts = Callable[[Int[np.ndarray, " sizes"]], Float64[np.ndarray, " sizes"]]
@@ -109,9 +110,7 @@ def _solved(
     # From row's position up to column's.
     moves = np.where(sizes >= 0, order_costs[np.maximum(sizes, 0)], np.inf)
     # Demand below the lowest position is forgiven, which flatters a window that is too narrow.
-    falls = np.zeros((count, count))
-    for units, probability in enumerate(demand):
-        np.add.at(falls, (np.arange(count), np.maximum(np.arange(count) - units, 0)), probability)
+    falls = leftover_probabilities(demand, count - 1)
     values = np.zeros(count)
     for _ in range(MOST_SWEEPS):
         of_moves = moves + (level_costs + falls @ values)

@@ -33,6 +33,7 @@ from neuroinv.optima.checks import (
 )
 from neuroinv.optima.demand_sums import discrete_sum
 from neuroinv.optima.fixed_cost import ReorderPolicy, costs_of_levels, fixed_cost_optimum
+from neuroinv.optima.lost_sales_tables import leftover_probabilities
 
 MOST_POSITIONS = 300  # of one item; a sweep multiplies matrices of so many rows
 MOST_SWEEPS = 5_000
@@ -188,19 +189,11 @@ def _grid(
         for item, low, high in zip(items, lowest, highest, strict=True)
     )
     no_demand = float(items[0].demand[0] * items[1].demand[0])
-    falls = (_falls(items[0].demand, first.size), _falls(items[1].demand, second.size))
+    falls = (
+        leftover_probabilities(items[0].demand, first.size - 1),
+        leftover_probabilities(items[1].demand, second.size - 1),
+    )
     return _Grid((first[:, None] + second) / (1.0 - no_demand), falls, no_demand, fixed)
-
-
-def _falls(
-    demand: Float64[np.ndarray, " support"], positions: int
-) -> Float64[np.ndarray, "positions positions"]:
-    padded = np.zeros(positions)
-    padded[: demand.size] = demand[:positions]
-    by = np.arange(positions)[:, None] - np.arange(positions)
-    found = np.where(by >= 0, padded[by], 0.0)
-    found[:, 0] = 1.0 - found[:, 1:].sum(axis=1)
-    return found
 
 
 def _solved(grid: _Grid) -> tuple[float, Int[np.ndarray, "first second 2"]]:

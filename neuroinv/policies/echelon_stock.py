@@ -16,12 +16,12 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32, Float64, PRNGKeyArray
+from jaxtyping import Array, Float, Float32, Float64
 
 from neuroinv.decisions import Deterministic
 from neuroinv.policies.allocation import proportional
 from neuroinv.policies.positions import echelon_position, location_scale
-from neuroinv.policies.stock_levels import check_one_supplier_each
+from neuroinv.policies.stock_levels import at_every_location, check_one_supplier_each
 from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import (
     Network,
@@ -46,18 +46,13 @@ def echelon_stock(network: Network, initial_cover: float) -> Policy:
     """
     check_one_supplier_each(network, "echelon_stock")
 
-    def init(key: PRNGKeyArray, example: Observation) -> Variables:
-        del key
-        before_softplus = np.log(np.expm1(initial_cover))
-        return {"cover": jnp.full(example.on_hand.shape, before_softplus, jnp.float32)}
-
     def apply(variables: Variables, observation: Observation) -> Deterministic:
         position = echelon_position(network, observation)
         wanted = jnp.maximum(echelon_levels(network, variables, observation) - position, 0.0)
         on_edges = route(incoming(network).T, wanted)
         return Deterministic(proportional(network, on_edges, observation.on_hand))
 
-    return Policy(init, apply)
+    return Policy(at_every_location({"cover": initial_cover}), apply)
 
 
 def echelon_levels(

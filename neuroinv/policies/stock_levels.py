@@ -70,6 +70,11 @@ def caps(
     return jax.nn.softplus(variables["cap"]) * location_scale(network, observation)
 
 
+def before_softplus(value: float) -> float:
+    """The number whose softplus is `value` > 0."""
+    return float(value + np.log(-np.expm1(-value)))
+
+
 def at_every_location(
     initial: dict[str, float],
 ) -> Callable[[PRNGKeyArray, Observation], Variables]:
@@ -78,7 +83,7 @@ def at_every_location(
     def init(key: PRNGKeyArray, example: Observation) -> Variables:
         del key
         return {
-            name: jnp.full(example.on_hand.shape, np.log(np.expm1(value)), jnp.float32)
+            name: jnp.full(example.on_hand.shape, before_softplus(value), jnp.float32)
             for name, value in initial.items()
         }
 

@@ -18,7 +18,8 @@ def hindsight_references(instance: Instance) -> tuple[Reference, ...]:
 
 
 def _just_in_time_is_best(config: InventoryConfig, demand: SeriesDemand) -> bool:
-    """Whether nobody can earn more: all demand is met, no stock is held, and orders are free."""
+    """Whether nobody can earn more: all demand is met, no stock is held, and orders are free. A
+    cost of zero is the least too, but nothing to measure a gap by."""
     free = all(
         max(numbers(edge.procurement_cost)) == 0 and not has_sizes(edge)
         for edge in config.edges.values()
@@ -31,4 +32,5 @@ def _just_in_time_is_best(config: InventoryConfig, demand: SeriesDemand) -> bool
         for edge in config.edges.values()
     )
     all_lost = config.unmet_demand == "lost" and demand.returns == "clip"
-    return all_lost and starts_empty and free and not waits
+    earns = config.objective == "profit"
+    return earns and all_lost and starts_empty and free and not waits

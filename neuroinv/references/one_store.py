@@ -20,13 +20,17 @@ from neuroinv.config import (
     numbers,
 )
 from neuroinv.policies.allocation import whole_units
-from neuroinv.policies.stock_levels import base_stock, capped_base_stock, levels
+from neuroinv.policies.stock_levels import (
+    base_stock,
+    before_softplus,
+    capped_base_stock,
+    levels,
+)
 from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.instance import Instance
 from neuroinv.problems.switched_lqr import SwitchedLQR
 from neuroinv.references.reference import (
     Reference,
-    before_softplus,
     example_observation,
     single,
 )
@@ -67,7 +71,7 @@ def as_one_store(config: InventoryConfig) -> OneStore | None:
     (node,) = (node for node in config.nodes.values() if node.kind == "demand")
     (edge,) = config.edges.values()
     demand = config.demand
-    if isinstance(demand, SeriesDemand) or config.objective != "cost":
+    if isinstance(demand, SeriesDemand) or config.objective != "cost" or node.present != 1:
         return None
     values = (edge.lead_time, node.holding_cost, node.underage_cost, demand.mean)
     lead_time, holding, underage, mean = (single(value) for value in values)
@@ -98,18 +102,20 @@ def exact_store_costs(
 ) -> list[float] | None:
     """Exact long-run average cost of each seed's variables, where theory can tell; else None.
 
-    A base-stock level under backlogging has a closed form. Under lost sales with whole orders any
-    policy is a Markov chain, whose stationary distribution is computed; beyond PLENTY periods of
-    stock, which it practically never sees, a policy is taken to order nothing. The chain starts
-    where scenarios start with most stock: a net may order nothing in the empty system, for ever,
-    and never come there otherwise.
+    A base-stock level under backlogging has a closed form, but for whole orders of continuous
+    demand, after which the position lies anywhere within half a unit of the level. Under lost sales
+    with whole orders any policy is a Markov chain, whose stationary distribution is computed;
+    beyond PLENTY periods of stock, which it practically never sees, a policy is taken to order
+    nothing. The chain starts where scenarios start with most stock: a net may order nothing in the
+    empty system, for ever, and never come there otherwise.
     """
     store = as_one_store(instance.config)
     if store is None:
         return None
     whole = instance.config.whole_units
     if instance.config.unmet_demand == "backlogged":
-        if any(set(variables) != {"cover"} for variables in of_seeds):
+        continuous = whole and isinstance(store.demand, NormalDemand)
+        if continuous or any(set(variables) != {"cover"} for variables in of_seeds):
             return None
         found = [level_of(instance, variables) for variables in of_seeds]
         return [_backlogged_cost(store, float(round(x)) if whole else x) for x in found]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 from jaxtyping import PyTree
 
 from neuroinv.config import Value, numbers
@@ -33,11 +32,6 @@ def example_observation(instance: Instance) -> Observation:
     """What a policy sees before the first period of some scenario."""
     params = draw_parameters(instance, "test", 1)
     return first_observation(inventory_problem(instance.network), params)
-
-
-def before_softplus(value: float) -> float:
-    """The number whose softplus is `value` > 0."""
-    return float(value + np.log(-np.expm1(-value)))
 
 
 def single(value: Value) -> float | None:

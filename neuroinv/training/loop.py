@@ -20,7 +20,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, PyTree
 from neuroinv.config import TrainingConfig
 from neuroinv.keys import Branch, branch
 from neuroinv.rollout import average_costs, draw, total
-from neuroinv.training.seeds import map_seeds
+from neuroinv.scenarios import in_chunks
 from neuroinv.types import Algorithm, InputError, Problem, Scenarios, TrainState
 
 
@@ -94,16 +94,15 @@ def compile_programs(
             state = LoopState(train, train.variables, never, start, jnp.bool_(False))
             return state, (drawn.state, drawn.noise)
 
-        return map_seeds(one, keys, config.seed_chunk)
+        return in_chunks(one, config.seed_chunk, keys)
 
     def segment(
         states: LoopState, drawn: tuple[PyTree, PyTree], train_params: PyTree, dev: Scenarios
     ) -> tuple[LoopState, dict[str, Array]]:
         def one(
-            carried: tuple[LoopState, tuple[PyTree, PyTree]],
+            state: LoopState, drawn: tuple[PyTree, PyTree]
         ) -> tuple[LoopState, dict[str, Array]]:
-            state, (initial_state, noise) = carried
-            scenarios = Scenarios(train_params, initial_state, noise)
+            scenarios = Scenarios(train_params, *drawn)
 
             def update(train: TrainState, _: None) -> tuple[TrainState, dict[str, Array]]:
                 key = jax.random.fold_in(branch(train.key, Branch.BATCH), train.step)
@@ -128,7 +127,7 @@ def compile_programs(
             metrics["stopped"] = following.stopped.astype(jnp.float32)
             return following, metrics
 
-        return map_seeds(one, (states, drawn), config.seed_chunk)
+        return in_chunks(one, config.seed_chunk, states, drawn)
 
     began = time.perf_counter()
     initialise_compiled = jax.jit(initialise).lower(seed_keys, train_params).compile()

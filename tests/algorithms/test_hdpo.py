@@ -8,6 +8,7 @@ from small_runs import small_config
 from neuroinv.build import build
 from neuroinv.experiment import train
 from neuroinv.rollout import draw
+from neuroinv.types import InputError
 
 BACKLOGGED = (
     "problem=one_store_backlogged",
@@ -33,6 +34,13 @@ def test_a_base_stock_level_is_fitted_to_the_newsvendor_optimum(tmp_path, lead_t
     optimum, fitted = table.rows
     assert table.gap(fitted) < 0.0005
     assert fitted.exact >= optimum.exact
+
+
+@pytest.mark.parametrize("policy", ["hybrid", "gnn"])
+def test_a_choice_that_no_derivative_reaches_is_refused(tmp_path, policy):
+    given = ("problem=fixed_cost_store", f"policy={policy}")
+    with pytest.raises(InputError, match=r"is hdpo, but no derivative .*; use algorithm=hpo"):
+        build(small_config(tmp_path, *given, net=False))
 
 
 def test_a_network_beats_the_best_base_stock_policy_under_lost_sales(tmp_path):

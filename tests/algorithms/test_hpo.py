@@ -1,4 +1,4 @@
-"""HPO: an update takes the exact gradient of expected cost, and a few hundred find an (s, S)."""
+"""HPO: an update takes the exact gradient of expected cost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 import scipy.special
 from examples import central_differences
 from jaxtyping import Array, Float
-from small_runs import small_config
 from test_gradients import (
     DEMAND,
     FIXED_COST,
@@ -27,11 +26,9 @@ from test_gradients import (
 )
 
 from neuroinv.algorithms.hpo import hpo
-from neuroinv.build import as_scored, build, dev_scenarios
 from neuroinv.config import HPOConfig
 from neuroinv.decisions import Categorical
-from neuroinv.references import references
-from neuroinv.rollout import average_costs, average_weights, draw, greedy, total
+from neuroinv.rollout import average_weights
 from neuroinv.types import Algorithm, InputError, Outcome, Policy, Problem, Scenarios
 
 PERIODS, STEPS = 3, 100
@@ -300,6 +297,22 @@ def test_further_epochs_train_the_regimes_alone():
     assert np.all(np.abs(again - once)[GATE] > 1e-3)
 
 
+def test_the_learning_rate_of_further_epochs_falls_as_slowly_as_that_of_the_first():
+    """In the first of two updates it does not fall below half, however many epochs are further."""
+
+    def moved(final_learning_rate):
+        given = config(
+            epochs=5, minibatches=4, most_divergence=10.0, final_learning_rate=final_learning_rate
+        )
+        _, batch = toy(config())
+        algorithm = hpo(ordering(), gated(Categorical), batch.state[0], given, 2, burn_in=1)
+        start = algorithm.init(jax.random.key(0))
+        after = jax.jit(algorithm.update)(start, batch)[0]
+        return np.abs(after.variables - start.variables)[GATE]
+
+    assert np.all(moved(0.01) > 0.5 * moved(1.0))
+
+
 def test_every_seed_and_every_step_draws_anew():
     algorithm, batch = toy(config())
     update = jax.jit(algorithm.update)
@@ -314,68 +327,6 @@ def test_every_seed_and_every_step_draws_anew():
     )[0].variables
     alone = [update(state, batch)[0].variables for state in states]
     np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
-
-
-def store(tmp_path, *overrides):
-    return build(
-        small_config(
-            tmp_path,
-            "problem=fixed_cost_store",
-            "policy=hybrid",
-            "policy.hidden=[16]",
-            "training.train={scenarios: 32, periods: 32, burn_in: 8}",
-            "training.dev={scenarios: 256, periods: 150, burn_in: 30}",
-            *overrides,
-            net=False,
-        )
-    )
-
-
-def greedy_cost(built):
-    """Average cost on dev scenarios, as it counts there, compiled."""
-    dev = dev_scenarios(built)
-
-    @jax.jit
-    def cost(variables):
-        decide = greedy(built.policy, variables)
-
-        def act(seen, noise, period):
-            return as_scored(built.instance, seen, decide(seen, noise, period))
-
-        return jnp.mean(total(average_costs(built.problem, act, dev, built.dev.burn_in)))
-
-    return cost
-
-
-def test_one_item_with_a_fixed_cost_is_ordered_almost_as_the_exact_optimum_orders(tmp_path):
-    built = store(tmp_path, "policy.start=none")
-    (optimum,) = references(built.instance)
-    given = HPOConfig("hpo", learning_rate=0.02, baseline="batch_mean")
-    seen = built.problem.observe(*jax.tree.map(lambda leaf: leaf[0], dev_scenarios(built)[:2]))
-    algorithm = hpo(built.problem, built.policy, seen, given, 120, burn_in=8)
-
-    @jax.jit
-    def trained(key):
-        def update(state, key):
-            batch = draw(built.problem, built.train.params, key, built.train.periods)
-            return algorithm.update(state, batch)[0], None
-
-        first = algorithm.init(key)
-        last = jax.lax.scan(update, first, jax.random.split(jax.random.key(1), 120))[0]
-        return first.variables, last.variables
-
-    first, last = trained(jax.random.key(0))
-    cost = greedy_cost(built)
-    assert cost(first) > 2 * optimum.exact
-    assert cost(last) < 1.05 * optimum.exact
-
-
-def test_an_untrained_net_may_start_from_economic_orders(tmp_path):
-    built = store(tmp_path, "policy.start=economic")
-    (optimum,) = references(built.instance)
-    seen = built.problem.observe(*jax.tree.map(lambda leaf: leaf[0], dev_scenarios(built)[:2]))
-    untrained = jax.jit(built.policy.init)(jax.random.key(0), seen)
-    assert greedy_cost(built)(untrained) < 1.05 * optimum.exact
 
 
 def test_first_and_last_decisions_leave_some_to_train():

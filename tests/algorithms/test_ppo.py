@@ -110,6 +110,27 @@ def test_first_and_last_decisions_leave_some_to_train():
         jax.eval_shape(lambda key: algorithm.update(algorithm.init(key), BATCH), jax.random.key(0))
 
 
+def test_of_outputs_without_regimes_no_entropy_is_rewarded():
+    policy = Policy(
+        lambda key, seen: jnp.zeros(1),
+        lambda variables, seen: Transformed(variables, lambda outputs: jax.nn.softplus(outputs[0])),
+    )
+    problem = ordering()
+
+    def step(fixed_cost, stock, order, demand):
+        return problem.step(fixed_cost, stock, Order(jnp.ones(()), order), demand)
+
+    def after(entropy):
+        config = PPOConfig("ppo", value_hidden=(8,), entropy=entropy)
+        algorithm = ppo(problem._replace(step=step), policy, STOCK[0], config, STEPS, burn_in=0)
+        return jax.jit(lambda key: algorithm.update(algorithm.init(key), BATCH)[0])(
+            jax.random.key(0)
+        )
+
+    without, rewarded = after(0.0), after(10.0)
+    np.testing.assert_array_equal(without.optimizer_state.noise, rewarded.optimizer_state.noise)
+
+
 def test_noise_that_is_not_trained_stays():
     algorithm = learner(noise="fixed")
     start = jax.jit(algorithm.init)(jax.random.key(0))

@@ -186,9 +186,8 @@ def episode(tmp_path, *overrides, periods=PERIODS):
         f"training.{split}={{scenarios: {scenarios}, periods: {periods}, burn_in: 0}}"
         for split, scenarios in (("train", 64), ("dev", 64), ("test", 1024))
     ]
-    return small_config(
-        tmp_path, "problem=switched_lqr", "policy=hybrid", *length, *overrides, net=False
-    )
+    given = ("problem=switched_lqr", "policy=hybrid", "algorithm=hpo")
+    return small_config(tmp_path, *given, *length, *overrides, net=False)
 
 
 def test_references_come_in_their_order_on_the_same_paths(tmp_path):

@@ -67,9 +67,16 @@ def test_exact_cost_of_a_backlogged_level_lies_above_the_optimum(tmp_path):
     assert above > 6.3
 
 
+def test_whole_orders_of_continuous_demand_are_told_by_simulation(tmp_path):
+    whole = ("problem.whole_units=true", "problem.initial_inventory=[0,0]")
+    instance = build(small_config(tmp_path, "problem=one_store_backlogged", *whole)).instance
+    assert exact_store_costs(instance, base_stock(instance.network, 1.0), [cover_of(29)]) is None
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        "+problem.nodes.store.present={low: 0, high: 1, vary: both}",
         "problem.nodes.store.underage_cost={low: 1, high: 9, vary: scenario}",
         "problem.nodes.store.holding_cost=0",
         "+problem.edges.order.procurement_cost=1",

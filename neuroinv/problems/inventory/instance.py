@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -43,10 +42,9 @@ from neuroinv.problems.inventory.order_sizes import (
 )
 from neuroinv.problems.inventory.scenario import draw_value
 from neuroinv.problems.inventory.tables import (
-    Columns,
     SalesTable,
+    check_period_range,
     days_from_christmas,
-    period_range,
     read_sales,
     select_locations,
 )
@@ -170,6 +168,11 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
 
     def draw(value: Any, members: int, field: str, whole: bool = False) -> np.ndarray:
         varies = getattr(value, "vary", "location") != "location"
+        if varies and recorded is None and value.reference_seed is not None:
+            raise InputError(
+                f"problem.{field} has a reference_seed and vary={value.vary}, so that all splits "
+                "would draw the same; remove reference_seed, or set vary=location"
+            )
         key = branch(root, fresh if varies else Branch.INSTANCE)
         return draw_value(value, count, members, key, f"problem.{field}", whole)[:scenarios]
 
@@ -277,26 +280,31 @@ def _order_sizes(
 
 def _synthetic(config: Any, drawn: Any) -> Demand:
     mean: Float64[np.ndarray, "scenarios demands"] = drawn("mean")
+    if isinstance(config, NormalDemand):
+        if config.std is not None:
+            std = drawn("std")
+        else:
+            std = np.round(mean * drawn("coefficient_of_variation"), 3)
+        lower = 0.0 if config.clipped else -np.inf
+        everywhere = np.ones(len(mean))
+        return Normal(
+            _float32(mean),
+            _float32(std),
+            _float32(config.correlation * everywhere),
+            _float32(lower * everywhere),
+        )
+    variance = drawn("variance") if isinstance(config, NegativeBinomialDemand) else mean
+    # Scenarios that are alike share a table, because SciPy takes a second for some millions of
+    # entries.
+    kinds, of_scenarios = np.unique(np.stack([mean, variance]), axis=1, return_inverse=True)
+    of_scenarios, size = of_scenarios.ravel(), mean.size
+    mean, variance = kinds
     match config:
-        case NormalDemand():
-            if config.std is not None:
-                std = drawn("std")
-            else:
-                std = np.round(mean * drawn("coefficient_of_variation"), 3)
-            lower = 0.0 if config.clipped else -np.inf
-            everywhere = np.ones(len(mean))
-            return Normal(
-                _float32(mean),
-                _float32(std),
-                _float32(config.correlation * everywhere),
-                _float32(lower * everywhere),
-            )
         case PoissonDemand():
             frozen = scipy.stats.poisson(mean)
         case GeometricDemand():
             frozen = scipy.stats.geom(1 / (1 + mean), loc=-1)
         case NegativeBinomialDemand():
-            variance = drawn("variance")
             if np.any(variance <= mean):
                 at = np.argmax(variance <= mean)
                 raise InputError(
@@ -306,26 +314,27 @@ def _synthetic(config: Any, drawn: Any) -> Demand:
             frozen = scipy.stats.nbinom(mean**2 / (variance - mean), mean / variance)
     # A table is longer than its mean, and quantiles of large means take SciPy minutes. Written so
     # that it also refuses NaN, which SciPy gives for means beyond 1e19.
-    too_large = mean.max() * mean.size > MOST_ENTRIES
-    if too_large or not frozen.isf(TAIL).max() * mean.size <= MOST_ENTRIES:
+    too_large = mean.max() * size > MOST_ENTRIES
+    if too_large or not frozen.isf(TAIL).max() * size <= MOST_ENTRIES:
         raise InputError(
-            f"problem.demand.mean is up to {mean.max():g}, which for {len(mean)} scenarios makes "
-            "tables of demand too large for memory; count in larger units, or use normal demand"
+            f"problem.demand.mean is up to {mean.max():g}, which for {len(of_scenarios)} scenarios "
+            "makes tables of demand too large for memory; count in larger units, or use normal "
+            "demand"
         )
-    return Discrete(_float32(mean), _float32(frozen.std()), _float32(discrete_table(frozen, mean)))
+    of_kinds = (mean, frozen.std(), discrete_table(frozen, mean))
+    return Discrete(*(_float32(values)[of_scenarios] for values in of_kinds))
 
 
 def _read(config: InventoryConfig, network: Network) -> SalesTable | None:
     if not isinstance(config.demand, SeriesDemand):
         return None
-    columns = Columns(**dataclasses.asdict(config.demand.columns))
-    table = read_sales(config.demand.path, columns, config.demand.returns)
+    table = read_sales(config.demand.path, config.demand.columns, config.demand.returns)
     if config.demand.locations is not None:
         names = [str(name) for name in config.demand.locations]
         table = select_locations(table, names, config.demand.path)
     for split in ("train", "dev", "test"):
         start, stop = getattr(config.demand, split)
-        period_range(table, start, stop, f"problem.demand.{split}")
+        check_period_range(table, start, stop, f"problem.demand.{split}")
     customers = sum(node.kind == "demand" for node in network.nodes)
     if customers > 1 and len(table.locations) != customers:
         raise InputError(

@@ -5,33 +5,24 @@ Nothing is repaired: a silent zero is a demand that the optimiser would learn fr
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import difflib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
 from jaxtyping import Float32, Int32
 
+from neuroinv.config import TableColumns
 from neuroinv.types import InputError
 
-Returns = Literal["keep", "clip"]
-"""Negative quantities (net returns) are kept, or clipped at 0."""
 _ISO_DATE = r"^(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}[\d:.]*(?:Z|[+-]\d{2}:?\d{2})?)?$"
 # CSV as text: a guessed number would cost item '007' the zeros that Parquet keeps.
 _SCANS = {".parquet": partial(pl.scan_parquet), ".csv": partial(pl.scan_csv, infer_schema=False)}
-
-
-class Columns(NamedTuple):
-    """What the columns of a sales file are called."""
-
-    date: str = "date"
-    item: str = "item"
-    location: str = "location"
-    quantity: str = "quantity"
 
 
 class SalesTable(NamedTuple):
@@ -51,19 +42,20 @@ class SalesTable(NamedTuple):
     """Units sold in the period, net of returns."""
 
 
-def read_sales(path: str | Path, columns: Columns, returns: Returns) -> SalesTable:
+def read_sales(
+    path: str | Path, columns: TableColumns, returns: Literal["keep", "clip"]
+) -> SalesTable:
     """Sales read from a `.parquet` or `.csv` file with one row per date, item and location.
+    Negative quantities (net returns) are kept, or clipped at 0.
 
     Dates may be dates, datetimes (their day counts) or ISO text; the order of the rows is free.
     Messages number rows from 1, a header not counted.
 
     Raises:
-        InputError: `returns` is unknown; the file is missing, unreadable, empty or of another kind;
+        InputError: The file is missing, unreadable, empty or of another kind;
             a column or a value is missing; a value is not a date, or not a finite number; a (date,
             item, location) is repeated; dates are unequally spaced; or a series lacks a date.
     """
-    if returns not in get_args(Returns):
-        raise InputError(f"returns is {returns!r}: choose one of {', '.join(get_args(Returns))}.")
     rows = _parse(_read(Path(path), columns), columns, path)
     _check_keys(rows, columns, path)
     rows = rows.sort("item", "location", "date")
@@ -80,8 +72,8 @@ def read_sales(path: str | Path, columns: Columns, returns: Returns) -> SalesTab
     )
 
 
-def period_range(table: SalesTable, start: int, stop: int, name: str) -> SalesTable:
-    """The periods `start` (included) to `stop` (excluded) of a table, for the split called `name`.
+def check_period_range(table: SalesTable, start: int, stop: int, name: str) -> None:
+    """Refuse periods `start` (included) to `stop` (excluded) for the split called `name`.
 
     Raises:
         InputError: the range is empty, or reaches beyond the periods of the table.
@@ -92,7 +84,6 @@ def period_range(table: SalesTable, start: int, stop: int, name: str) -> SalesTa
             f"split '{name}' takes periods {start} to {stop} (stop excluded) of a sales table with "
             f"{periods} periods: choose 0 <= start < stop <= {periods}."
         )
-    return table._replace(dates=table.dates[start:stop], quantity=table.quantity[:, start:stop])
 
 
 def select_locations(table: SalesTable, names: Sequence[str], path: str | Path) -> SalesTable:
@@ -135,19 +126,20 @@ def days_from_christmas(dates: Sequence[datetime.date]) -> Float32[np.ndarray, "
     return np.asarray(np.where(after <= np.abs(before), after, before), dtype=np.float32)
 
 
-def _read(path: Path, columns: Columns) -> pl.DataFrame:
-    """The four columns as the file has them, renamed to the fields of `Columns`."""
+def _read(path: Path, columns: TableColumns) -> pl.DataFrame:
+    """The four columns as the file has them, renamed to the fields of `TableColumns`."""
     if not path.is_file():
         raise InputError(f"sales file {path} does not exist: correct the path or put it there.")
     suffix = path.suffix.lower()
     if suffix not in _SCANS:
         raise InputError(f"sales file {path} ends in '{suffix}': save it as .parquet or .csv.")
-    if len(set(columns)) < len(columns):
-        raise InputError(f"problem.demand.columns is {columns}: name four different columns.")
+    named = dataclasses.asdict(columns)
+    if len(set(named.values())) < len(named):
+        raise InputError(f"problem.demand.columns is {named}: name four different columns.")
     try:
         lazy = _SCANS[suffix](path, glob=False)
         schema = lazy.collect_schema()
-        for field, column in columns._asdict().items():
+        for field, column in named.items():
             if column not in schema:
                 near = difflib.get_close_matches(column, schema, n=1)
                 raise InputError(
@@ -160,14 +152,16 @@ def _read(path: Path, columns: Columns) -> pl.DataFrame:
                     f"the {field} as text, numbers or dates."
                 )
         return (
-            lazy.select(columns).rename(dict(zip(columns, columns._fields, strict=True))).collect()
+            lazy.select(named.values())
+            .rename({name: field for field, name in named.items()})
+            .collect()
         )
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise InputError(f"sales file {path} is unreadable ({reason}): write it again.") from error
 
 
-def _parse(raw: pl.DataFrame, columns: Columns, path: str | Path) -> pl.DataFrame:
+def _parse(raw: pl.DataFrame, columns: TableColumns, path: str | Path) -> pl.DataFrame:
     """The rows with a Date, two Strings and a finite Float32."""
     if raw.is_empty():
         raise InputError(f"sales file {path} has no rows: give it one per date, item and location.")
@@ -180,7 +174,7 @@ def _parse(raw: pl.DataFrame, columns: Columns, path: str | Path) -> pl.DataFram
                 f"{bad.sum()} such rows) is {raw[field][row]!r}: {remedy}."
             )
 
-    for field in columns._fields:
+    for field in dataclasses.asdict(columns):
         refuse(raw[field].is_null(), field, "fill in the missing value or drop the row")
     date, quantity = raw["date"], raw["quantity"]
     if not isinstance(date.dtype, (pl.Date, pl.Datetime)):
@@ -195,7 +189,7 @@ def _parse(raw: pl.DataFrame, columns: Columns, path: str | Path) -> pl.DataFram
     return pl.DataFrame([*names, date.cast(pl.Date), quantity])
 
 
-def _check_keys(rows: pl.DataFrame, columns: Columns, path: str | Path) -> None:
+def _check_keys(rows: pl.DataFrame, columns: TableColumns, path: str | Path) -> None:
     """Refuses rows unless every series has every date once, at one spacing."""
     again = rows.select(~pl.struct("item", "location", "date").is_first_distinct()).to_series()
     if again.any():

@@ -135,6 +135,12 @@ def test_what_varies_is_drawn_afresh_for_each_split_and_the_instance_is_not():
             assert np.all(drawn[vary][one] != drawn[vary][other])
 
 
+def test_a_seed_that_would_draw_the_same_for_all_splits_is_refused():
+    cost = {"low": 1.0, "high": 9.0, "vary": "scenario", "reference_seed": 28}
+    with pytest.raises(InputError, match=r"reference_seed and vary=scenario, .*; remove reference"):
+        params_of(depots_and_stores(underage_cost=cost))
+
+
 def test_one_more_field_changes_no_other():
     cost = {"low": 1.0, "high": 9.0, "vary": "both"}
     before, after = params_of(depots_and_stores()), params_of(depots_and_stores(underage_cost=cost))
@@ -320,7 +326,7 @@ def test_scenarios_of_padded_graphs_differ_in_who_is_there():
     ("kind", "present", "message"),
     [
         ("demand", 0.5, "must be 0 or 1 but is 0.5; give one of them"),
-        ("stocking", 0, "present is given for a stocking node"),
+        ("stocking", 0, r"present=0\.0 is of no effect on a stocking"),
     ],
 )
 def test_presence_that_cannot_be_is_refused(kind, present, message):

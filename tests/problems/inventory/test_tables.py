@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from neuroinv.config import TableColumns
 from neuroinv.problems.inventory.tables import (
-    Columns,
     SalesTable,
+    check_period_range,
     days_from_christmas,
-    period_range,
     read_sales,
 )
 from neuroinv.types import InputError
@@ -52,7 +53,7 @@ def write(frame: pl.DataFrame, path: Path) -> Path:
 
 
 def read(frame: pl.DataFrame, folder: Path, suffix: str = ".parquet", **names: str) -> SalesTable:
-    return read_sales(write(frame, folder / f"sales{suffix}"), Columns(**names), "keep")
+    return read_sales(write(frame, folder / f"sales{suffix}"), TableColumns(**names), "keep")
 
 
 def assert_same(one: SalesTable, other: SalesTable) -> None:
@@ -107,8 +108,8 @@ def test_whole_number_items_and_quantities_are_read_alike(tmp_path: Path) -> Non
 
 def test_returns_are_kept_or_clipped(tmp_path: Path) -> None:
     path = write(sales(), tmp_path / "sales.parquet")
-    kept = read_sales(path, Columns(), "keep")
-    clipped = read_sales(path, Columns(), "clip")
+    kept = read_sales(path, TableColumns(), "keep")
+    clipped = read_sales(path, TableColumns(), "clip")
     assert kept.quantity.min() == -2.5
     np.testing.assert_array_equal(clipped.quantity, np.maximum(kept.quantity, 0))
     assert clipped.quantity.dtype == np.float32
@@ -199,13 +200,13 @@ def test_bad_tables_are_refused_in_one_sentence(tmp_path: Path, case: str, suffi
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.csv does not exist"):
-        read_sales(tmp_path / "nowhere.csv", Columns(), "keep")
+        read_sales(tmp_path / "nowhere.csv", TableColumns(), "keep")
 
 
 def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
     (tmp_path / "sales.xlsx").touch()
     with pytest.raises(InputError, match=r"'\.xlsx': save it as \.parquet or \.csv\."):
-        read_sales(tmp_path / "sales.xlsx", Columns(), "keep")
+        read_sales(tmp_path / "sales.xlsx", TableColumns(), "keep")
 
 
 @pytest.mark.parametrize(
@@ -213,9 +214,9 @@ def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
     [("bad.parquet", "no parquet"), ("empty.csv", ""), ("ragged.csv", "{},{},{},{}\n1,2,3,4,5\n")],
 )
 def test_a_broken_file_is_refused(tmp_path: Path, name: str, content: str) -> None:
-    (tmp_path / name).write_text(content.format(*Columns()))
+    (tmp_path / name).write_text(content.format(*dataclasses.astuple(TableColumns())))
     with pytest.raises(InputError, match=rf"{name} is unreadable \(.+\): write it again\."):
-        read_sales(tmp_path / name, Columns(), "keep")
+        read_sales(tmp_path / name, TableColumns(), "keep")
 
 
 def test_one_column_cannot_serve_twice(tmp_path: Path) -> None:
@@ -229,26 +230,11 @@ def test_a_nested_column_is_refused(tmp_path: Path) -> None:
         read(frame, tmp_path)
 
 
-def test_unknown_returns_are_refused(tmp_path: Path) -> None:
-    path = write(sales(), tmp_path / "sales.parquet")
-    with pytest.raises(InputError, match="returns is 'drop': choose one of keep, clip"):
-        read_sales(path, Columns(), "drop")  # type: ignore[arg-type]
-
-
-def test_a_period_range_is_half_open(tmp_path: Path) -> None:
-    table = read(sales(), tmp_path)
-    part = period_range(table, 1, 3, "dev")
-    assert part.dates == tuple(WEEKS[1:3])
-    assert part.quantity.tolist() == [[1, 2], [11, 12], [-2.5, 22]]
-    assert part.items == table.items
-    assert_same(period_range(table, 0, 4, "all"), table)
-
-
 @pytest.mark.parametrize(("start", "stop"), [(2, 5), (-1, 2), (2, 2), (3, 1), (4, 5)])
 def test_a_split_outside_the_table_is_refused(tmp_path: Path, start: int, stop: int) -> None:
     table = read(sales(), tmp_path)
     with pytest.raises(InputError, match=rf"'test' takes periods {start} to {stop} .* 4 periods"):
-        period_range(table, start, stop, "test")
+        check_period_range(table, start, stop, "test")
 
 
 @pytest.mark.parametrize(
@@ -284,7 +270,7 @@ def test_days_from_christmas_match_the_published_calendar() -> None:
 
 @needs_favorita
 def test_the_favorita_table() -> None:
-    columns = Columns(location="store", quantity="sales")
+    columns = TableColumns(location="store", quantity="sales")
     table = read_sales(FAVORITA / "weekly_sales.parquet", columns, "keep")
     assert table.quantity.shape == (6048, 171)
     assert (len(table.items), len(table.locations), len(table.dates)) == (288, 21, 171)
