@@ -27,14 +27,10 @@ from neuroinv.optima.dual_sourcing_store import (
 )
 from neuroinv.optima.lost_sales_tables import leftover_probabilities
 from neuroinv.optima.newsvendor import discrete_quantile
+from neuroinv.optima.value_iteration import Values, check_memory, settle
 
-LARGEST_MEMORY = 2.0 * 2**30
 # Costs of every next order, with and without what they save, and value tables.
 ARRAYS_HELD = 4
-MOST_SWEEPS = 20_000
-# A step that keeps a tenth of the old values cannot circle for ever when demand makes the
-# system periodic, and leaves the average cost as it is.
-KEPT = 0.1
 
 
 class DualSourcingOptimum(NamedTuple):
@@ -99,7 +95,7 @@ def dual_sourcing_optimum(store: DualSourcing, tolerance: float = 1e-9) -> DualS
         order=discrete_quantile(store.probabilities, store.fractile) + 1,
     )
     while True:
-        _check_memory(limits, store.regular_lead_time)
+        _check_limits(limits, store.regular_lead_time)
         table = _relative_value_iteration(store, limits, tolerance)
         wider = _widened(limits, table)
         if wider == limits:
@@ -109,18 +105,15 @@ def dual_sourcing_optimum(store: DualSourcing, tolerance: float = 1e-9) -> DualS
         limits = wider
 
 
-def _check_memory(limits: _Limits, lead_time: int) -> None:
-    # Logarithms, because a long lead time would overflow the number of entries.
+def _check_limits(limits: _Limits, lead_time: int) -> None:
     entries = math.log2(limits.highest - limits.lowest + 1)
-    entries += lead_time * math.log2(limits.order + 1)
-    needed = entries + math.log2(8 * ARRAYS_HELD)
-    if needed > math.log2(LARGEST_MEMORY):
-        raise ValueError(
-            f"regular_lead_time {lead_time} with inventory from {limits.lowest} to {limits.highest}"
-            f" and orders up to {limits.order} needs 2^{needed - 30.0:.1f} GiB, above "
-            f"{LARGEST_MEMORY / 2**30:.0f} GiB; shorten the lead time, count demand in larger "
-            "units, or use best_capped_dual_index instead"
-        )
+    check_memory(
+        entries + lead_time * math.log2(limits.order + 1),
+        ARRAYS_HELD,
+        f"regular_lead_time {lead_time} with inventory from {limits.lowest} to {limits.highest} "
+        f"and orders up to {limits.order}",
+        "best_capped_dual_index",
+    )
 
 
 def _relative_value_iteration(store: DualSourcing, limits: _Limits, tolerance: float) -> _Table:
@@ -139,29 +132,22 @@ def _relative_value_iteration(store: DualSourcing, limits: _Limits, tolerance: f
     loss = (premium + store.holding_cost) * np.maximum(arrived - (stocks - 1), 0)
     charged = loss.reshape(*loss.shape, *trailing) - premium * orders
     arrived = np.minimum(arrived, stocks - 1)
-    values = np.zeros((stocks, *outstanding))
-    for _ in range(MOST_SWEEPS):
+
+    def one_period(values: Values) -> tuple[Values, Values, Values]:
         expected = (after_demand @ values.reshape(stocks, -1)).reshape(values.shape)
         # Axes: inventory after expediting, outstanding orders, the order placed now.
         ordering = expected[arrived] + charged
         expediting = charges + ordering.min(axis=-1)
-        improved = np.minimum.accumulate(expediting[::-1], axis=0)[::-1]
-        change = improved - values
-        lower, upper = float(np.min(change)), float(np.max(change))
-        if upper - lower < tolerance:
-            index = np.arange(stocks).reshape(charges.shape)
-            best = np.where(expediting == improved, index, stocks)
-            levels = np.minimum.accumulate(best[::-1], axis=0)[::-1]
-            regular = np.take_along_axis(ordering.argmin(axis=-1), levels, axis=0)
-            return _Table(levels + limits.lowest, regular, lower, upper)
-        change *= 1.0 - KEPT
-        values += change
-        # Relative values: only differences matter, and growing numbers would lose digits.
-        values -= values.flat[0]
-    raise RuntimeError(
-        f"average-cost bounds still {upper - lower} apart after {MOST_SWEEPS} sweeps; "
-        f"raise tolerance above {tolerance}"
-    )
+        return ordering, expediting, np.minimum.accumulate(expediting[::-1], axis=0)[::-1]
+
+    start = np.zeros((stocks, *outstanding))
+    values, lower, upper = settle(lambda values: one_period(values)[2], start, tolerance)
+    ordering, expediting, improved = one_period(values)
+    index = np.arange(stocks).reshape(charges.shape)
+    best = np.where(expediting == improved, index, stocks)
+    levels = np.minimum.accumulate(best[::-1], axis=0)[::-1]
+    regular = np.take_along_axis(ordering.argmin(axis=-1), levels, axis=0)
+    return _Table(levels + limits.lowest, regular, lower, upper)
 
 
 def _widened(limits: _Limits, table: _Table) -> _Limits:

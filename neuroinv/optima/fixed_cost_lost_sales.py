@@ -33,21 +33,13 @@ from neuroinv.optima.fixed_cost import fixed_cost_optimum, mean_visits
 from neuroinv.optima.local_search import CLEARLY_LESS, Point, descend, remembering
 from neuroinv.optima.lost_sales import AverageCostOptimum
 from neuroinv.optima.lost_sales_evaluation import period_costs, policy_cost
-from neuroinv.optima.lost_sales_tables import (
-    ARRAYS_HELD,
-    LARGEST_MEMORY,
-    leftover_probabilities,
-    sweep,
-)
+from neuroinv.optima.lost_sales_tables import ARRAYS_HELD, leftover_probabilities, sweep
 from neuroinv.optima.reachable_states import OrderFunction
+from neuroinv.optima.value_iteration import check_memory, settle
 
 # Within which a better pair of levels, or levels and cap, is looked for (units).
 LEVELS_NEIGHBOURHOOD = 5
 CAP_NEIGHBOURHOOD = 2
-MOST_SWEEPS = 20_000
-# A step that keeps a tenth of the old values cannot circle for ever when demand makes the
-# system periodic, and leaves the average cost as it is.
-KEPT = 0.1
 
 
 class CappedReorderPolicy(NamedTuple):
@@ -204,7 +196,12 @@ def fixed_cost_lost_sales_optimum(
         raise ValueError(f"tolerance is {tolerance}; give a positive cost per period such as 1e-9")
     limit = highest_position(demand, lead_time, holding_cost, underage_cost)
     while True:
-        _check_memory(limit, lead_time)
+        check_memory(
+            max(lead_time, 1) * math.log2(limit + 1),
+            ARRAYS_HELD,
+            f"lead_time {lead_time} with on-hand and orders up to {limit}",
+            "best_capped_reorder_levels",
+        )
         charges = period_costs(demand, limit, holding_cost, underage_cost)
         optimum = _relative_value_iteration(demand, lead_time, charges, fixed_cost, tolerance)
         before = np.indices(optimum.orders.shape).sum(axis=0)
@@ -266,17 +263,6 @@ def _settled(cost: Callable[[Point], float], start: Point, reach: int) -> tuple[
         point = settled
 
 
-def _check_memory(limit: int, lead_time: int) -> None:
-    # Logarithms, because a long lead time would overflow the number of entries.
-    needed = max(lead_time, 1) * math.log2(limit + 1) + math.log2(8 * ARRAYS_HELD)
-    if needed > math.log2(LARGEST_MEMORY):
-        raise ValueError(
-            f"lead_time {lead_time} with on-hand and orders up to {limit} needs "
-            f"2^{needed - 30.0:.1f} GiB, above {LARGEST_MEMORY / 2**30:.0f} GiB; shorten the lead "
-            "time, count demand in larger units, or use best_capped_reorder_levels instead"
-        )
-
-
 def _relative_value_iteration(
     demand: Float64[np.ndarray, " support"],
     lead_time: int,
@@ -288,21 +274,11 @@ def _relative_value_iteration(
     values = np.zeros((charges.size,) * max(lead_time, 1))
     orders = np.empty(values.shape, dtype=np.int64)
     one_period = _immediate if lead_time == 0 else _outstanding
-    for _ in range(MOST_SWEEPS):
-        improved = one_period(values, leftover, charges, fixed_cost, None)
-        change = improved - values
-        lower, upper = float(np.min(change)), float(np.max(change))
-        if upper - lower < tolerance:
-            one_period(values, leftover, charges, fixed_cost, orders)
-            return AverageCostOptimum(0.5 * (lower + upper), orders, lower, upper)
-        change *= 1.0 - KEPT
-        values += change
-        # Relative values: only differences matter, and growing numbers would lose digits.
-        values -= values.flat[0]
-    raise RuntimeError(
-        f"average-cost bounds still {upper - lower} apart after {MOST_SWEEPS} sweeps; "
-        f"raise tolerance above {tolerance}"
+    values, lower, upper = settle(
+        lambda values: one_period(values, leftover, charges, fixed_cost, None), values, tolerance
     )
+    one_period(values, leftover, charges, fixed_cost, orders)
+    return AverageCostOptimum(0.5 * (lower + upper), orders, lower, upper)
 
 
 def _immediate(

@@ -20,9 +20,10 @@ from jaxtyping import Float64, Int
 from neuroinv.optima.checks import check_costs, check_lead_time, checked_lost_sales_demand
 from neuroinv.optima.demand_sums import discrete_sum
 from neuroinv.optima.lost_sales_evaluation import period_costs, policy_cost
-from neuroinv.optima.lost_sales_tables import check_memory, leftover_probabilities, sweep
+from neuroinv.optima.lost_sales_tables import check_limits, leftover_probabilities, sweep
 from neuroinv.optima.newsvendor import discrete_quantile
 from neuroinv.optima.stock_levels import StockLevelPolicy, best_base_stock, best_capped_base_stock
+from neuroinv.optima.value_iteration import settle
 
 __all__ = [
     "AverageCostOptimum",
@@ -33,11 +34,6 @@ __all__ = [
     "policy_cost",
     "table_order",
 ]
-
-MOST_SWEEPS = 20_000
-# A step that keeps a tenth of the old values cannot circle for ever when demand makes the
-# system periodic, and leaves the average cost as it is.
-KEPT = 0.1
 
 
 class AverageCostOptimum(NamedTuple):
@@ -98,7 +94,7 @@ def lost_sales_optimum(
     if lead_time == 0:
         return _newsvendor(demand, order_limit - 1, holding_cost, underage_cost)
     while True:
-        check_memory(stock_limit, order_limit, lead_time)
+        check_limits(stock_limit, order_limit, lead_time)
         optimum = _relative_value_iteration(
             demand, lead_time, (holding_cost, underage_cost), (stock_limit, order_limit), tolerance
         )
@@ -151,22 +147,13 @@ def _relative_value_iteration(
     charges = period_costs(demand, stock_limit, *costs)
     charges = charges.reshape((-1,) + (1,) * (lead_time - 1))
     shape = (stock_limit + 1,) + (order_limit + 1,) * (lead_time - 1)
-    values = np.zeros(shape)
-    improved = np.empty(shape)
-    for _ in range(MOST_SWEEPS):
+    improved, orders = np.empty(shape), np.empty(shape, dtype=np.int64)
+
+    def improve(values: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
         sweep(values, leftover, order_limit, improved, None)
-        improved += charges
-        change = improved - values
-        lower, upper = float(np.min(change)), float(np.max(change))
-        if upper - lower < tolerance:
-            orders = np.empty(shape, dtype=np.int64)
-            sweep(values, leftover, order_limit, improved, orders)
-            return AverageCostOptimum(0.5 * (lower + upper), orders, lower, upper)
-        change *= 1.0 - KEPT
-        values += change
-        # Relative values: only differences matter, and growing numbers would lose digits.
-        values -= values.flat[0]
-    raise RuntimeError(
-        f"average-cost bounds still {upper - lower} apart after {MOST_SWEEPS} sweeps; "
-        f"raise tolerance above {tolerance}"
-    )
+        np.add(improved, charges, out=improved)
+        return improved
+
+    values, lower, upper = settle(improve, np.zeros(shape), tolerance)
+    sweep(values, leftover, order_limit, improved, orders)
+    return AverageCostOptimum(0.5 * (lower + upper), orders, lower, upper)

@@ -18,7 +18,7 @@ from neuroinv.optima.checks import check_costs, check_lead_time, checked_lost_sa
 from neuroinv.optima.demand_sums import check_periods, discrete_sum
 from neuroinv.optima.lost_sales import table_order
 from neuroinv.optima.lost_sales_evaluation import period_costs
-from neuroinv.optima.lost_sales_tables import check_memory, leftover_probabilities, sweep
+from neuroinv.optima.lost_sales_tables import check_limits, leftover_probabilities, sweep
 from neuroinv.optima.newsvendor import discrete_quantile
 from neuroinv.optima.reachable_states import OrderFunction
 from neuroinv.optima.stock_levels import stock_level_order
@@ -63,7 +63,7 @@ def myopic_policy(
     order_limit = limits[-1]
     # Room for one order more keeps stock that the table would cut off out of every comparison.
     stock_limit = limits[0] + order_limit
-    check_memory(stock_limit, order_limit, lead_time)
+    check_limits(stock_limit, order_limit, lead_time)
     leftover = leftover_probabilities(demand, stock_limit)
     charges = period_costs(demand, stock_limit, holding_cost, underage_cost)
     on_arrival = _cost_when_the_latest_order_arrives(charges, leftover, order_limit, lead_time)

@@ -9,22 +9,20 @@ import math
 import numpy as np
 from jaxtyping import Float64, Int
 
-LARGEST_MEMORY = 2.0 * 2**30
+from neuroinv.optima.value_iteration import check_memory
+
 # Value tables, orders and the costs of every next order for one arriving order.
 ARRAYS_HELD = 7
 
 
-def check_memory(stock_limit: int, order_limit: int, lead_time: int) -> None:
+def check_limits(stock_limit: int, order_limit: int, lead_time: int) -> None:
     """Raise ValueError where tables with these limits (units) would need more than 2 GiB."""
-    # Logarithms, because a long lead time would overflow the number of entries.
-    entries = math.log2(stock_limit + 1) + (lead_time - 1) * math.log2(order_limit + 1)
-    needed = entries + math.log2(8 * ARRAYS_HELD)
-    if needed > math.log2(LARGEST_MEMORY):
-        raise ValueError(
-            f"lead_time {lead_time} with on-hand up to {stock_limit} and orders up to {order_limit}"
-            f" needs 2^{needed - 30.0:.1f} GiB, above {LARGEST_MEMORY / 2**30:.0f} GiB; shorten "
-            "the lead time, count demand in larger units, or use best_capped_base_stock instead"
-        )
+    check_memory(
+        math.log2(stock_limit + 1) + (lead_time - 1) * math.log2(order_limit + 1),
+        ARRAYS_HELD,
+        f"lead_time {lead_time} with on-hand up to {stock_limit} and orders up to {order_limit}",
+        "best_capped_base_stock",
+    )
 
 
 def leftover_probabilities(
