@@ -24,7 +24,7 @@ def test_a_base_stock_level_is_found_without_a_gradient(tmp_path):
         "algorithm=cross_entropy",
         "training.train={scenarios: 1024, periods: 50, burn_in: 10}",
         "training.dev={scenarios: 512, periods: 60, burn_in: 20}",
-        "training.batch=512",
+        "training.batch=256",
         "training.steps=30",
         net=False,
     )
@@ -41,7 +41,7 @@ def test_levels_of_a_series_are_as_good_as_those_of_gradients(tmp_path):
         "policy=echelon_stock",
         "training.train={scenarios: 1024, periods: 80, burn_in: 20}",
         "training.dev={scenarios: 512, periods: 80, burn_in: 30}",
-        "training.batch=256",
+        "training.batch=128",
     )
     search = ("algorithm=cross_entropy", "training.steps=40")
     gradient = ("training.steps=150", "algorithm.learning_rate=0.05")
