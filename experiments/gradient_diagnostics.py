@@ -40,7 +40,7 @@ from neuroinv.types import Scenarios
 
 SCENARIOS, GROUP, SPLITS = 1024, 512, 100
 CHUNK = 64  # scenarios whose gradients are held at once
-UPDATES = (0, 50, 200) if QUICK else (0, 10, 25, 50, 100, 200, 400, 800, 1600)
+UPDATES = (0, 50, 200) if QUICK else (0, 1, 2, 3, 5, 7, 10, 25, 50, 100, 200, 400, 800, 1600)
 ITEMS = (3,) if QUICK else (1, 3, 10, 20)
 ESTIMATORS = ("pathwise", "cross term", "mixed", "score function")
 
