@@ -7,8 +7,10 @@ Poisson demand of mean 5, holding cost 1, underage cost 14, whole orders. The op
 dynamic program over on-hand stock and pipeline. (s, S, q) orders up to S from s or below, but never
 more than q; its three numbers are the best there are. Both are exact. `percent_over_capped` is how
 much more HPO costs than (s, S, q) on the same test paths, with a 95 % interval; the optimum is not
-simulated. A net orders quantities here: the best of them hardly change with the stock, where a level
-has to change as much as the stock does to do the same. Printed for lead time 2 and fixed cost 5 (Bijvank, Bhulai and Huh 2015): 11.46 and 11.50.
+simulated. A net orders quantities here: the best of them hardly change with the stock, where a
+level has to change as much as the stock does to do the same.
+
+Printed for lead time 2 and fixed cost 5 (Bijvank, Bhulai and Huh 2015): 11.46 and 11.50.
 """
 
 from __future__ import annotations
