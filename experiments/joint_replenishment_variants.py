@@ -23,7 +23,7 @@ VARIANTS: dict[str, list[str]] = {
     "as it is": [],
     "demand is lost": ["problem.unmet_demand=lost"],
     "no lead time": ["problem.edges.order.lead_time=0"],
-    "items cost too": ["problem.edges.order.fixed_cost=16"],
+    "items cost too": ["+problem.edges.order.fixed_cost=16"],
     "shared trunk": ["policy.nets=shared"],
     "one net for actions": ["policy.nets=factored"],
     "a choice for every item": ["policy.choice=per_edge"],

@@ -29,7 +29,9 @@ warehouses with 20 stores are 0.06 % cheaper with it after as many updates, two 
 be asked for: `symmetry_aware`, trained as the graph network is, and on series and cross-docks
 `gnn_levels`, a graph network that reads costs, lead times and how demand varies, but no inventory.
 The levels that it names are then the same in every period, which is all that the best policies
-known there need.
+known there need. Its gradients are not shortened: with a bound of one, which all of them pass, the
+level of a cross-dock with 20 stores ends 0.2 % too high, on however many scenarios it is trained.
+It is chosen on 4,096 dev scenarios.
 
 Quick: the two smallest sizes (the smallest of several warehouses), fewest scenarios.
 """
@@ -241,14 +243,14 @@ def stores_in(size: int) -> int:
     return {"serial": 1, "real_many_warehouses": 21}.get(PROBLEM, size)
 
 
-def splits(size: int, scenarios: int) -> dict[str, str]:
+def splits(size: int, scenarios: int, policy: str) -> dict[str, str]:
     """What a cell is trained, chosen and scored on."""
     if REAL_DATA:
         # The published figures of 64 items are scored on the same 64.
         every = f"{{scenarios: {scenarios}, periods: null, burn_in: 16}}"
         return {"train": every, "dev": every, "test": every}
     dev, test = (256, 512) if stores_in(size) >= LARGE else (1024, 2048)
-    dev = 2048 if PROBLEM == "serial" else dev
+    dev = 2048 if PROBLEM == "serial" else 4096 if policy == LEVELS else dev
     return {
         "train": f"{{scenarios: {scenarios}, periods: 100, burn_in: 20}}",
         "dev": f"{{scenarios: {dev}, periods: 100, burn_in: 60}}",
@@ -274,7 +276,10 @@ def overrides(size: int, scenarios: int, policy: str) -> list[str]:
         graph += ["policy.allocation=balanced"]
     of_policy = {
         "gnn": ["policy=gnn", *graph, *named],
-        LEVELS: ["policy=gnn", *graph, *named, "policy.observes=[costs,lead_times,demand_spread]"],
+        LEVELS: [
+            *("policy=gnn", *graph, *named, "policy.observes=[costs,lead_times,demand_spread]"),
+            "algorithm.clip_norm=1000",
+        ],
         "mlp": ["policy=mlp", f"policy.hidden=[{STUDY.hidden},{STUDY.hidden}]"],
         "symmetry_aware": ["policy=symmetry_aware", *named],
     }
@@ -282,7 +287,7 @@ def overrides(size: int, scenarios: int, policy: str) -> list[str]:
         *STUDY.of_size[size],
         *of_policy[policy],
         *(ON_A_TABLE if REAL_DATA else []),
-        *(f"training.{name}={split}" for name, split in splits(size, scenarios).items()),
+        *(f"training.{name}={split}" for name, split in splits(size, scenarios, policy).items()),
         f"training.batch={min(scenarios, most)}",
         f"training.steps={steps}",
         f"training.patience={steps}",

@@ -60,7 +60,7 @@ class FirstCellError(Exception):
 
 def forget_experiments(monkeypatch) -> None:
     """What an experiment imports of another reads that one's command line and writes tables."""
-    for module in ("cells", "switched_lqr"):
+    for module in ("cells", "joint_replenishment", "switched_lqr"):
         monkeypatch.delitem(sys.modules, module, raising=False)
 
 
@@ -86,6 +86,31 @@ def test_the_first_cell_of_a_table_composes_and_builds(tmp_path, monkeypatch, na
     monkeypatch.setattr(cells, "RESULTS", tmp_path)
     with pytest.raises(FirstCellError):
         runpy.run_path(str(FOLDER / f"{name.split()[0]}.py"), run_name="__main__")
+    forget_experiments(monkeypatch)
+
+
+CHANGES = {
+    "joint_replenishment_variants": lambda module: module["VARIANTS"],
+    "joint_replenishment_changes": lambda module: [(10, 64, one) for one in module["CHANGES"]],
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_change_that_a_table_makes_composes(tmp_path, monkeypatch, name):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", [name])
+    forget_experiments(monkeypatch)
+    import cells
+
+    def compose_only(overrides):
+        cells.composed(overrides)
+        raise FirstCellError
+
+    monkeypatch.setattr(cells, "run_cell", compose_only)
+    module = runpy.run_path(str(FOLDER / f"{name}.py"), run_name="table")
+    for cell in CHANGES[name](module):
+        with pytest.raises(FirstCellError):
+            module["row"](cell)
     forget_experiments(monkeypatch)
 
 
