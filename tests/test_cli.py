@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 from small_runs import SMALL
-from test_experiment import sales_table
+from test_sales_runs import sales_table
 
 from neuroinv.cli import main
 from neuroinv.kept_runs import load
