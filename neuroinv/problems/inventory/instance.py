@@ -158,7 +158,8 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
     """Parameters of the first `scenarios` scenarios of a split; every leaf leads with them.
 
     What varies between synthetic scenarios is drawn afresh for each split; a recorded series keeps
-    its costs and lead times in all splits.
+    its costs and lead times in all splits. Raises InputError where a seed would make synthetic
+    splits alike, and where tables of demand are too large.
     """
     config, network = instance.config, instance.network
     recorded = series_count(instance)

@@ -52,9 +52,9 @@ def read_sales(
     Messages number rows from 1, a header not counted.
 
     Raises:
-        InputError: The file is missing, unreadable, empty or of another kind;
-            a column or a value is missing; a value is not a date, or not a finite number; a (date,
-            item, location) is repeated; dates are unequally spaced; or a series lacks a date.
+        InputError: the file is missing, unreadable, empty or of another kind; a column or a value
+            is missing; a value is not a date, or not a finite number; a (date, item, location) is
+            repeated; dates are unequally spaced; or a series lacks a date.
     """
     rows = _parse(_read(Path(path), columns), columns, path)
     _check_keys(rows, columns, path)
