@@ -26,8 +26,8 @@ class Range:
     """Round the draw to this many decimals; null keeps it as it is."""
     reference_seed: Annotated[int, Field(ge=0, le=2**32 - 1)] | None = None
     """Null draws from the problem's key; a number reseeds NumPy's legacy generator with it, which
-    reproduces the instance of the paper's public code to the digit. What varies between scenarios may
-    have one with recorded sales only, where all splits share their costs."""
+    reproduces the instance of the paper's public code to the digit. What varies between scenarios
+    may have one with recorded sales only, where all splits share their costs."""
 
     def __post_init__(self) -> None:
         if self.high < self.low:
