@@ -26,7 +26,7 @@ from neuroinv.experiment import Event, Finished, test_costs, train
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.problems.inventory.instance import Instance
 from neuroinv.rollout import greedy
-from neuroinv.training.records import git_state, read_facts, write_atomically
+from neuroinv.training.records import git_state, read_facts, read_metrics, write_atomically
 from neuroinv.types import Policy
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
@@ -108,6 +108,11 @@ def percent_over(reference: Row, column: str) -> dict[str, float]:
 def seconds_of(run: Path) -> float:
     """Seconds that a run trained for, compilation apart."""
     return round((read_facts(run) or {})["train_seconds"], 1)
+
+
+def dev_costs_of(run: Path) -> np.ndarray:
+    """Dev cost of the best variables of each seed of a run."""
+    return np.asarray(read_metrics(run)[-1]["best_dev_cost"], np.float64)
 
 
 def origin(run: Path | None = None) -> dict[str, Any]:

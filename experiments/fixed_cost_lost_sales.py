@@ -17,10 +17,17 @@ from __future__ import annotations
 
 import itertools
 
-from cells import QUICK, option, origin, percent_over, run_cell, seconds_of, write_table
+from cells import (
+    QUICK,
+    dev_costs_of,
+    option,
+    origin,
+    percent_over,
+    run_cell,
+    seconds_of,
+    write_table,
+)
 from figures import Figure
-
-from neuroinv.training.records import read_metrics
 
 PRINTED = {(2, 5.0): (11.46, 11.50)}
 STEPS = 300 if QUICK else 3000
@@ -64,7 +71,7 @@ def row(cell: tuple[int, float, str]) -> dict:
         "fixed_cost": fixed_cost,
         "orders": orders,
         "seeds": SEEDS,
-        "dev_cost": sum(read_metrics(finished.path)[-1]["best_dev_cost"]) / SEEDS,
+        "dev_cost": dev_costs_of(finished.path).mean(),
         "learned": learned.tested.estimate,
         "optimum": optimum.exact,
         "capped": capped.exact,

@@ -21,11 +21,10 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from cells import QUICK, option, origin, run_cell, seconds_of, write_table
+from cells import QUICK, dev_costs_of, option, origin, run_cell, seconds_of, write_table
 from figures import Figure
 
 from neuroinv.analysis.statistics import bootstrap
-from neuroinv.training.records import read_metrics
 
 SEEDS = 2 if QUICK else 8
 CHOICES = {
@@ -66,8 +65,7 @@ def best_dev_costs(problem: str, *choice: str) -> tuple[np.ndarray, float, dict]
             "training.batch=64",
         ]
     )
-    costs = np.asarray(read_metrics(run.path)[-1]["best_dev_cost"], np.float64)
-    return costs, seconds_of(run.path), origin(run.path)
+    return dev_costs_of(run.path), seconds_of(run.path), origin(run.path)
 
 
 def row(cell: tuple[str, str]) -> dict:

@@ -29,13 +29,21 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from cells import QUICK, option, origin, percent_over, run_cell, seconds_of, write_table
+from cells import (
+    QUICK,
+    dev_costs_of,
+    option,
+    origin,
+    percent_over,
+    run_cell,
+    seconds_of,
+    write_table,
+)
 from figures import Figure
 
 from neuroinv.analysis.table import Table
 from neuroinv.composition import override
 from neuroinv.experiment import evaluate
-from neuroinv.training.records import read_metrics
 
 PUBLISHED = {
     (1, 64): 34.902,
@@ -99,8 +107,8 @@ def in_the_long_run(run: Path, items: int) -> Table:
 def row(cell: tuple[int, int, str, int, int, int]) -> dict:
     """One cell of the table."""
     items, batch, policy, trained_on, first_decisions, seeds = cell
-    several = [f"training.seeds={seeds}", "training.seed_chunk=1"]
-    finished = run_cell([*overrides(*cell[:-1]), *several])
+    of_seeds = [f"training.seeds={seeds}", "training.seed_chunk=1"]
+    finished = run_cell([*overrides(*cell[:-1]), *of_seeds])
     *known, learned = finished.table.rows
     assert learned.tested is not None
     costs = {CLASSICAL[one.name]: one.tested.estimate for one in known if one.tested is not None}
@@ -111,7 +119,7 @@ def row(cell: tuple[int, int, str, int, int, int]) -> dict:
         "scenarios": trained_on,
         "first_decisions": first_decisions,
         "seeds": seeds,
-        "dev_cost": sum(read_metrics(finished.path)[-1]["best_dev_cost"]) / seeds / items,
+        "dev_cost": dev_costs_of(finished.path).mean() / items,
         "learned": learned.tested.estimate / items,
         **dict.fromkeys(CLASSICAL.values()),
         **{name: cost / items for name, cost in costs.items()},
