@@ -35,6 +35,7 @@ BY_CELLS = {
     "sample_efficiency real_one_warehouse": ["real_one_warehouse"],
     "sample_efficiency real_many_warehouses": ["real_many_warehouses"],
     "serial": [],
+    "serial_fixed_cost": [],
     "slow_items": [],
     "serial paper": ["--recipe=paper"],
     "switched_lqr": [],

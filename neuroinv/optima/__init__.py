@@ -74,6 +74,7 @@ from neuroinv.optima.riccati import (
     schedule_cost,
     stationary_gain,
 )
+from neuroinv.optima.serial_fixed_cost import SerialReorderOptimum, serial_fixed_cost_optimum
 from neuroinv.optima.switched_lqr import (
     cube_second_moment,
     switched_lqr_matrices,
@@ -107,6 +108,7 @@ __all__ = [
     "PeriodicReviewPolicy",
     "ReorderPolicy",
     "SerialOptimum",
+    "SerialReorderOptimum",
     "StageForms",
     "StockLevelPolicy",
     "SwitchedSystem",
@@ -159,6 +161,7 @@ __all__ = [
     "schedule_cost",
     "serial_cost_discrete",
     "serial_cost_normal",
+    "serial_fixed_cost_optimum",
     "serial_optimum_discrete",
     "serial_optimum_normal",
     "single_index_order",

@@ -16,7 +16,7 @@ Source: Zheng and Federgruen (1991), Finding optimal (s, S) policies is about as
 evaluating a single policy, Operations Research 39(4).
 """
 
-import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -51,20 +51,8 @@ class ReorderPolicy(NamedTuple):
     cost: float
 
 
-class _Cycle(NamedTuple):
-    """What the average costs of policies between two levels are made of.
-
-    Attributes:
-        lowest: the first level (units).
-        level_costs: G(y), per level from the first on.
-        visits: m(j), periods that a cycle spends j units below its order-up-to level.
-        fixed_cost: per order.
-    """
-
-    lowest: int
-    level_costs: Float64[np.ndarray, " levels"]
-    visits: Float64[np.ndarray, " levels"]
-    fixed_cost: float
+LevelCosts = Callable[[int, int], Float64[np.ndarray, " levels"]]
+"""G of all levels from the first to the second, which falls up to some level and grows from it."""
 
 
 def fixed_cost_optimum(
@@ -98,22 +86,51 @@ def fixed_cost_optimum(
     total = discrete_sum(demand, lead_time + 1)
     base_stock = discrete_quantile(total, underage_cost / (underage_cost + holding_cost))
     costs = (holding_cost, underage_cost)
-    reorder, least = _first_reorder_level(demand, total, base_stock, costs, fixed_cost)
-    # It never pays to order up to a level that costs more by itself than some policy does, and G
-    # is at least the holding cost of mean stock.
-    mean = float(np.arange(total.size) @ total)
-    highest = max(math.ceil(mean + least / holding_cost), base_stock)
-    level_costs = costs_of_levels(total, reorder, highest, costs)
-    cycle = _Cycle(reorder, level_costs, mean_visits(demand, level_costs.size), fixed_cost)
+    return cheapest_reorder_policy(
+        demand,
+        lambda lowest, highest: costs_of_levels(total, lowest, highest, costs),
+        base_stock,
+        fixed_cost,
+    )
+
+
+def cheapest_reorder_policy(
+    demand: Float64[np.ndarray, " support"],
+    level_costs: LevelCosts,
+    base_stock: int,
+    fixed_cost: float,
+) -> ReorderPolicy:
+    """The cheapest (s, S) policy, and its average cost, where a period that leaves the position at
+    a level costs that level's G.
+
+    Args:
+        demand: of one period, as `checked_lost_sales_demand` returns it.
+        level_costs: G.
+        base_stock: the smallest level at which G is least (units).
+        fixed_cost: per order, 0 or more.
+    """
+    reorder, least = _first_reorder_level(demand, level_costs, base_stock, fixed_cost)
+    span = FIRST_SPAN
+    while level_costs(base_stock + span, base_stock + span)[0] <= least:
+        span *= 2
+    lowest = reorder
+    costs = level_costs(lowest, base_stock + span)
+    visits = mean_visits(demand, costs.size)
+
+    def average(reorder: int, up_to: int) -> float:
+        falling = costs[reorder + 1 - lowest : up_to + 1 - lowest]
+        return _average_cost(visits, falling, fixed_cost)
+
     up_to = base_stock
-    for level in range(base_stock + 1, highest + 1):
-        if _level_cost(cycle, level) > least:
+    for level in range(base_stock + 1, base_stock + span + 1):
+        # It never pays to order up to a level that costs more by itself than some policy does.
+        if costs[level - lowest] > least:
             break
-        if _average_cost(cycle, reorder, level) < least * (1.0 - ROUNDING):
-            up_to, least = level, _average_cost(cycle, reorder, level)
-            while reorder + 1 < base_stock and least <= _level_cost(cycle, reorder + 1):
+        if average(reorder, level) < least * (1.0 - ROUNDING):
+            up_to, least = level, average(reorder, level)
+            while reorder + 1 < base_stock and least <= costs[reorder + 1 - lowest]:
                 reorder += 1
-                least = _average_cost(cycle, reorder, up_to)
+                least = average(reorder, up_to)
     return ReorderPolicy(reorder, up_to, least)
 
 
@@ -147,10 +164,8 @@ def reorder_policy_cost(
     demand = checked_lost_sales_demand(probabilities)
     total = discrete_sum(demand, lead_time + 1)
     costs = (holding_cost, underage_cost)
-    level_costs = costs_of_levels(total, reorder_level, order_up_to_level, costs)
-    visits = mean_visits(demand, level_costs.size)
-    cycle = _Cycle(reorder_level, level_costs, visits, fixed_cost)
-    return _average_cost(cycle, reorder_level, order_up_to_level)
+    level_costs = costs_of_levels(total, reorder_level + 1, order_up_to_level, costs)
+    return _average_cost(mean_visits(demand, level_costs.size), level_costs, fixed_cost)
 
 
 def mean_visits(
@@ -184,15 +199,14 @@ def _check_levels(reorder_level: int, order_up_to_level: int) -> None:
 
 def _first_reorder_level(
     demand: Float64[np.ndarray, " support"],
-    total: Float64[np.ndarray, " summed"],
+    level_costs: LevelCosts,
     base_stock: int,
-    costs: tuple[float, float],
     fixed_cost: float,
 ) -> tuple[int, float]:
     """The best reorder level for ordering up to the base-stock level, and its average cost."""
     span = FIRST_SPAN
     while True:
-        falling = costs_of_levels(total, base_stock - span, base_stock, costs)[::-1]
+        falling = level_costs(base_stock - span, base_stock)[::-1]
         visits = mean_visits(demand, span)
         averages = (fixed_cost + np.cumsum(visits * falling[:-1])) / np.cumsum(visits)
         # The average falls as long as the next level down costs less.
@@ -212,11 +226,11 @@ def costs_of_levels(
     return np.asarray(from_zero[np.maximum(levels, 0)] - costs[1] * np.minimum(levels, 0))
 
 
-def _level_cost(cycle: _Cycle, level: int) -> float:
-    return float(cycle.level_costs[level - cycle.lowest])
-
-
-def _average_cost(cycle: _Cycle, reorder: int, up_to: int) -> float:
-    visits = cycle.visits[: up_to - reorder]
-    falling = cycle.level_costs[reorder + 1 - cycle.lowest : up_to + 1 - cycle.lowest][::-1]
-    return float((cycle.fixed_cost + visits @ falling) / visits.sum())
+def _average_cost(
+    visits: Float64[np.ndarray, " depth"],
+    level_costs: Float64[np.ndarray, " levels"],
+    fixed_cost: float,
+) -> float:
+    """c(s, S), where costs are of the levels from s + 1 to S."""
+    visited = visits[: level_costs.size]
+    return float((fixed_cost + visited @ level_costs[::-1]) / visited.sum())

@@ -1,7 +1,7 @@
 """Classical policies for orders with a fixed cost, alone or shared by several items.
 
-Each reads the inventory position of the items (one edge from supply to each) and is given its
-levels; they are found in `neuroinv.references`, exactly or by search.
+Each is given its levels, which are found in `neuroinv.references`, exactly or by search, and reads
+the inventory position of items, each with one edge from supply, or of echelons.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from neuroinv.decisions import Deterministic
-from neuroinv.policies.positions import inventory_position
+from neuroinv.policies.allocation import proportional
+from neuroinv.policies.positions import echelon_position, inventory_position
 from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import Network, incoming
 from neuroinv.problems.inventory.routing import route
 from neuroinv.types import HindsightPolicy, Policy
 
 AtEdges = Float[Array, " edges"]
+AtLocations = Float[Array, " locations"]
 
 
 class ReorderLevels(NamedTuple):
@@ -30,6 +32,14 @@ class ReorderLevels(NamedTuple):
     reorder_level: AtEdges
     order_up_to_level: AtEdges
     cap: AtEdges
+
+
+class EchelonReorderLevels(NamedTuple):
+    """A location whose echelon position is at or below its reorder level orders up to the other;
+    one that is to order in every period has two equal levels."""
+
+    reorder_level: AtLocations
+    order_up_to_level: AtLocations
 
 
 class PeriodicReview(NamedTuple):
@@ -62,6 +72,19 @@ def reorder(network: Network) -> Policy:
         position = _positions(network, observation)
         missing = jnp.minimum(levels.order_up_to_level - position, levels.cap)
         return Deterministic(jnp.where(position <= levels.reorder_level, missing, 0.0))
+
+    return _given(apply)
+
+
+def echelon_reorder(network: Network) -> Policy:
+    """(s, S) of every echelon, as far as stock allows; every location has one supplier."""
+
+    def apply(levels: EchelonReorderLevels, observation: Observation) -> Deterministic:
+        position = echelon_position(network, observation)
+        missing = jnp.maximum(levels.order_up_to_level - position, 0.0)
+        wanted = jnp.where(position <= levels.reorder_level, missing, 0.0)
+        on_edges = route(incoming(network).T, wanted)
+        return Deterministic(proportional(network, on_edges, observation.on_hand))
 
     return _given(apply)
 

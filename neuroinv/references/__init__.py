@@ -31,7 +31,7 @@ def references(instance: Instance | SwitchedLQR) -> tuple[Reference, ...]:
     if any(node.present != 1 for node in instance.config.nodes.values()):
         return ()
     if instance.network.order_cells:
-        return fixed_cost_references(instance)
+        return fixed_cost_references(instance) or serial_references(instance)
     return (
         one_store_references(instance)
         or serial_references(instance)

@@ -8,19 +8,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from sized_orders import set_up
+from small_runs import small_config
 
+from neuroinv.build import build
 from neuroinv.policies.reorder import (
     CanOrder,
+    EchelonReorderLevels,
     JointQuantity,
     PeriodicReview,
     ReorderLevels,
     can_order,
+    echelon_reorder,
     joint_quantity,
     periodic_review,
     reorder,
 )
 from neuroinv.problems.inventory.dynamics import Observation, inventory_problem
 from neuroinv.problems.inventory.network import Network
+from neuroinv.references.reference import example_observation
 
 UP_TO = jnp.array([20.0, 30.0, 40.0, 50.0])
 
@@ -67,6 +72,22 @@ def test_one_item_that_must_order_takes_along_those_that_can():
     assert_orders(policy, levels, (5, 15, 15.1, 30), (15, 15, 0, 0))
     assert_orders(policy, levels, (5.1, 6, 7, 8), (0, 0, 0, 0))
     assert_orders(policy, levels, (60, -3, 60, 14), (0, 33, 0, 36))
+
+
+def test_an_echelon_orders_by_all_stock_downstream_and_what_its_supplier_has(tmp_path):
+    """Plant, warehouse and store hold 7, 10 and -4, of which the first two send no more than that;
+    2 units are on their way to each."""
+    instance = build(small_config(tmp_path, "problem=serial_3")).instance
+    seen = example_observation(instance)
+    levels = EchelonReorderLevels(jnp.array([19.0, 30.0, 40.0]), jnp.array([60.0, 30.0, 40.0]))
+    seen = seen._replace(
+        on_hand=jnp.array([7.0, 10.0, -4.0]),
+        pipeline=jnp.zeros_like(seen.pipeline).at[:, 0].set(2.0),
+    )
+    policy = echelon_reorder(instance.network)
+    np.testing.assert_allclose(policy.apply(levels, seen).mode(), (41, 7, 10), rtol=1e-5)
+    above = levels._replace(reorder_level=jnp.array([18.0, 30.0, 40.0]))
+    np.testing.assert_allclose(policy.apply(above, seen).mode(), (0, 7, 10), rtol=1e-5)
 
 
 @pytest.mark.parametrize("review", [1, 3])

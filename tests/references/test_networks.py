@@ -56,6 +56,34 @@ def test_the_order_in_which_a_serial_system_lists_its_locations_is_of_no_account
     assert same.detail == optimum.detail
 
 
+def reorder_levels(tmp_path, *overrides: str):
+    experiment = build(small_config(tmp_path, "problem=serial_fixed_cost", *overrides))
+    (optimum,) = references(experiment.instance)
+    assert optimum.is_bound
+    return experiment, optimum
+
+
+@pytest.mark.parametrize("fixed_cost", [1, 20])
+def test_a_serial_system_with_dear_orders_has_the_policy_that_attains_its_optimum(
+    tmp_path, fixed_cost
+):
+    given = f"problem.edges.to_plant.fixed_cost={fixed_cost}"
+    experiment, optimum = reorder_levels(tmp_path, given, LONG)
+    tested, error = mean_test_cost(experiment, optimum.policy, optimum.variables)
+    assert tested == pytest.approx(optimum.exact, abs=error)
+    assert error < 0.02 * optimum.exact
+    sooner = optimum.variables._replace(reorder_level=optimum.variables.reorder_level + 15)
+    assert mean_test_cost(experiment, optimum.policy, sooner)[0] > 1.02 * tested
+
+
+def test_what_an_order_costs_may_be_said_in_other_ways(tmp_path):
+    _, optimum = reorder_levels(tmp_path)
+    joint = ["problem.edges.to_plant.fixed_cost=15", "+problem.edges.to_plant.joint_fixed_cost=5"]
+    for overrides in (joint, ["problem.whole_units=false"]):
+        _, same = reorder_levels(tmp_path, *overrides)
+        assert (same.detail, same.exact) == (optimum.detail, optimum.exact)
+
+
 def test_transshipment_has_a_bound_that_water_filling_all_but_attains(tmp_path):
     experiment = build(small_config(tmp_path, "problem=transshipment", LONG))
     bound, heuristic = references(experiment.instance)
@@ -97,6 +125,12 @@ SILENT = [
     ["problem=serial_system", "problem.demand.std=1e-50"],
     ["problem=serial_system", "problem.nodes.store.holding_cost=0.4"],
     ["problem=serial_system", "+problem.edges.to_depot.procurement_cost=1"],
+    ["problem=serial_system", "+problem.edges.to_plant.fixed_cost=1"],
+    ["problem=serial_fixed_cost", "+problem.edges.to_store.fixed_cost=1"],
+    [
+        "problem=serial_fixed_cost",
+        "+problem.edges.to_plant.order_sizes.lead_time={breakpoints: [40], values: [1, 2]}",
+    ],
     ["problem=transshipment", "problem.demand.clipped=true"],
     ["problem=transshipment", "problem.nodes.store.underage_cost=0"],
     ["problem=transshipment", "problem.demand.coefficient_of_variation=1e-5"],
