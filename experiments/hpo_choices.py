@@ -9,6 +9,7 @@ Each row compares runs that share seeds, networks and scenarios and differ in on
     no cross term     the score of a regime is not followed into the state it was drawn in
     reference scales  costs and scores in the units of the paper's public code, which differ
     batch mean        costs to go are compared with their mean over the batch, nothing is learned
+    trace of one      costs to go are counted to the end, and what is learned is a baseline alone
 
 `percent` is how much the best dev cost of the choice lies above the default's, with a bootstrap
 interval over seeds; above zero the default is better. Seconds, date and commit are of the choice's
@@ -31,6 +32,7 @@ CHOICES = {
     "no cross term": "algorithm.cross_term=false",
     "reference scales": "algorithm.scales=reference",
     "batch mean": "algorithm.baseline=batch_mean",
+    "trace of one": "algorithm.trace=1",
 }
 PROBLEMS = {
     "joint replenishment of 10 items": [

@@ -1,14 +1,13 @@
-"""Three locations in series that pay for every order from outside: mixed gradients beside the
-optimum.
+"""Locations in series that pay for every order from outside: mixed gradients beside the optimum.
 
     python experiments/serial_fixed_cost.py
     python experiments/serial_fixed_cost.py --fixed-costs=20 --policies=gnn --traces=1
 
-The first location's echelon follows an (s, S) policy in the optimum (Clark and Scarf 1960), whose
-exact cost and cost on the test paths are both in the table; `gap_percent` compares with it path by
-path, with a 95 % interval. What an order costs downstream shows some ten to thirty periods later,
-so a trace below one, which lets the learned value stand in for what comes later, is tried beside
-one that waits for all of it. No published figures exist.
+The echelon of the first of three locations follows an (s, S) policy in the optimum (Clark and Scarf
+1960), whose exact cost and cost on the test paths are both in the table; `gap_percent` compares
+with it path by path, with a 95 % interval. What an order costs downstream shows some ten to thirty
+periods later, so a trace below one, which lets the learned value stand in for what comes later, is
+tried beside one that waits for all of it. No published figures exist.
 """
 
 from __future__ import annotations
