@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib as mpl
+import numpy as np
 import polars as pl
 
 mpl.use("Agg")
@@ -34,6 +35,7 @@ class Figure(NamedTuple):
     """Columns of the ends of an interval around the first of `y`."""
     log_x: bool = False
     log_values: bool = False
+    """Whether values are on a logarithmic axis, linear up to 0.1 where some are not above zero."""
 
 
 def draw(table: pl.DataFrame, figure: Figure, file: Path) -> None:
@@ -44,22 +46,30 @@ def draw(table: pl.DataFrame, figure: Figure, file: Path) -> None:
     drawn, axes = plt.subplots(
         1, len(panels), figsize=(width, 4.0), sharey=True, squeeze=False, layout="constrained"
     )
+    if named:  # all names before any point, in the order of the panel that has most of them
+        parts = table.partition_by(figure.panel) if figure.panel is not None else [table]
+        names = max((part[figure.x].unique(maintain_order=True) for part in parts), key=len)
+        axes[0, 0].plot(np.full(len(names), np.nan), names)
     entries: dict = {}
     for of_panel, value in zip(axes[0], panels, strict=True):
         for rows, column, name, style in _lines(table, figure):
             chosen = rows if value is None else rows.filter(pl.col(figure.panel) == value)
             _line(of_panel, chosen, figure, column, name, style, named)
         of_panel.grid(alpha=0.3)
-        of_panel.set_xlabel(figure.title if named else _words(figure.x))
+        if not named:
+            of_panel.set_xlabel(_words(figure.x))
         if figure.panel is not None:
             of_panel.set_title(f"{_words(figure.panel)} {value}", fontsize=9)
         entries |= dict(zip(*reversed(of_panel.get_legend_handles_labels()), strict=True))
     if figure.log_values:
+        below_zero = np.nanmin(table.select(figure.y).cast(pl.Float64).to_numpy()) <= 0
+        scale = {"value": "symlog", "linthresh": 0.1} if below_zero else {"value": "log"}
         for of_panel in axes[0]:
-            (of_panel.set_xscale if named else of_panel.set_yscale)("log")
+            (of_panel.set_xscale if named else of_panel.set_yscale)(**scale)
     first = axes[0, 0]
     if named:
         first.invert_yaxis()
+        drawn.supxlabel(figure.title, fontsize="medium")
     else:
         first.set_ylabel(figure.title)
         _ticks(axes[0], table[figure.x], figure.log_x)

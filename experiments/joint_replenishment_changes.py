@@ -105,7 +105,9 @@ if __name__ == "__main__":
         "change",
         ("long_run_percent_over_best_classical", "percent_over_best_classical"),
         "cost above the best classical policy (%)",
-        lines=("items", "batch"),
+        lines=("batch",),
+        panel="items",
+        log_values=True,
     )
     keys = ("items", "batch", "changes")
     write_table("joint_replenishment_changes", keys, chosen, row, figure)
