@@ -113,24 +113,29 @@ def test_wrong_arguments_are_refused_in_one_sentence(arguments, sentence):
         serial_fixed_cost_optimum(*arguments)
 
 
-def test_the_levels_of_a_dear_order_are_a_local_optimum():
-    """Over both of the first location's levels, with the average over a cycle counted by hand."""
-    demand, *rest = TWO
+def cycle_cost(system, fixed_cost, reorder_level, levels) -> float:
+    """Average cost of the first location's (s, S), a cycle counted period by period."""
+    demand, *rest = system
+    visits, total, periods = {int(levels[0]): 1.0}, 0.0, 0.0
+    for level in range(int(levels[0]), reorder_level, -1):
+        times = visits.get(level, 0.0) / (1.0 - demand[0])
+        total += times * serial_cost_discrete([level, *levels[1:]], demand, *rest)
+        periods += times
+        for units in range(1, demand.size):
+            visits[level - units] = visits.get(level - units, 0.0) + times * demand[units]
+    return (fixed_cost + total) / periods
+
+
+@given(systems(), st.floats(0.5, 30.0))
+@settings(max_examples=15, deadline=None)
+def test_the_cost_is_that_of_a_cycle(system, fixed_cost):
+    best = serial_fixed_cost_optimum(*system, fixed_cost)
+    cost = cycle_cost(system, fixed_cost, best.reorder_level, best.levels)
+    assert best.cost == pytest.approx(cost, rel=1e-9)
+
+
+def test_other_levels_of_the_first_location_cost_no_less():
     best = serial_fixed_cost_optimum(*TWO, 4.0)
-
-    def cost(reorder: int, up_to: int) -> float:
-        visits = {up_to: 1.0}
-        total = periods = 0.0
-        for level in range(up_to, reorder, -1):
-            times = visits.get(level, 0.0) / (1.0 - demand[0])
-            total += times * serial_cost_discrete([level, *best.levels[1:]], demand, *rest)
-            periods += times
-            for units in range(1, demand.size):
-                below = level - units
-                visits[below] = visits.get(below, 0.0) + times * demand[units]
-        return (4.0 + total) / periods
-
-    at = (best.reorder_level, int(best.levels[0]))
-    assert cost(*at) == pytest.approx(best.cost, rel=1e-10)
     for down, up in itertools.product(range(-2, 3), repeat=2):
-        assert cost(at[0] + down, at[1] + up) >= best.cost - 1e-10
+        levels = [best.levels[0] + up, *best.levels[1:]]
+        assert cycle_cost(TWO, 4.0, best.reorder_level + down, levels) >= best.cost - 1e-10
