@@ -102,7 +102,9 @@ class HPOConfig:
     """Of later costs in the cost to go; below 1 for less variance and some bias, which puts
     orders with a fixed cost off for too long."""
     trace: Fraction = 0.95
-    """Generalised advantages with a learned value: 1 trusts what happened, 0 the next value."""
+    """Generalised advantages with a learned value: 1 trusts what happened, 0 the next value. Below
+    1 they vary less, and are off by as much as the value is, which tells where lead times add up:
+    chains of locations want 1."""
     scales: Literal["consistent", "reference"] = "consistent"
     """consistent keeps cost and score in the same units, as the estimator asks; reference divides
     costs by their spread and advantages by theirs, and weighs costs five times, as the paper's
