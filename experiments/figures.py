@@ -62,8 +62,8 @@ def draw(table: pl.DataFrame, figure: Figure, file: Path) -> None:
             of_panel.set_title(f"{_words(figure.panel)} {value}", fontsize=9)
         entries |= dict(zip(*reversed(of_panel.get_legend_handles_labels()), strict=True))
     if figure.log_values:
-        below_zero = np.nanmin(table.select(figure.y).cast(pl.Float64).to_numpy()) <= 0
-        scale = {"value": "symlog", "linthresh": 0.1} if below_zero else {"value": "log"}
+        reaches_zero = np.nanmin(table.select(figure.y).cast(pl.Float64).to_numpy()) <= 0
+        scale = {"value": "symlog", "linthresh": 0.1} if reaches_zero else {"value": "log"}
         for of_panel in axes[0]:
             (of_panel.set_xscale if named else of_panel.set_yscale)(**scale)
     first = axes[0, 0]
