@@ -1,16 +1,18 @@
 """Orders of several items that share a fixed cost: the classical policies at their best.
 
 Levels of policies for which no exact answer is known are searched on simulated paths of their own,
-which are neither those of training nor those of the test. All items share the few numbers that are
-searched: periods of demand, beyond the lead time and this period, that an order is to last, and how
-many standard deviations a level lies above the newsvendor's for so many periods. That may be far
-below: where demand is large and rare, a backlog may have to be waited for before an order pays.
+which are neither those of training nor those of the test. Few numbers are searched, at first the
+same for all items: periods of demand, beyond the lead time and this period, that an order is to
+last, and how many standard deviations a level lies above the newsvendor's for so many periods. That
+may be far below: where demand is large and rare, a backlog may have to be waited for before an
+order pays. Of a few items, the numbers of each are then searched in turn.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -42,6 +44,10 @@ SEARCH_SCENARIOS, SEARCH_PERIODS, SEARCH_BURN_IN = 32, 840, 50  # 840 is so many
 SEARCH_CYCLES = 25  # at least, of the longest that is tried; a fifth as many do not count
 CYCLES = np.linspace(0.2, 2.0, 19)  # tried shares of the economic time between orders
 TRIED_FURTHER = 3  # starts; cycles of another number of periods are another local optimum
+FEW_ITEMS, ROUNDS = 12, 2  # whose own numbers are searched, and how often; more take minutes
+
+
+Numbers = float | Float64[np.ndarray, " edges"]
 
 
 def joint_order_references(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
@@ -61,14 +67,15 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
     step = covers[1] - covers[0]
     cost_of = _simulated_cost(instance, covers[-1])
 
-    def level(cover: float, above: float = 0.0) -> Float64[np.ndarray, " edges"]:
+    def level(cover: Numbers, above: Numbers = 0.0) -> Float64[np.ndarray, " edges"]:
         """Stock that lasts for the lead time, this period and `cover` more."""
-        periods = lead_time + 1 + max(cover, -np.min(lead_time) - 0.5)
+        periods = lead_time + 1 + np.maximum(cover, -np.min(lead_time) - 0.5)
         return mean * periods + (safety + above) * std * np.sqrt(periods)
 
     def joint(point: np.ndarray) -> JointQuantity:
         last, cover, above = point
-        return JointQuantity(jnp.float32(last * mean.sum()), _whole(level(cover, above)))
+        quantity = jnp.float32(np.sum(last * mean))
+        return JointQuantity(quantity, _whole(level(cover, above)))
 
     def opportune(point: np.ndarray) -> CanOrder:
         must_above, joined, cover, above = point
@@ -80,7 +87,11 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
     of_joint, of_can = joint_quantity(network), can_order(network)
     starts = [np.asarray([last * cover, cover, 0.0]) for cover in covers for last in (0.8, 1.0)]
     steps = np.asarray([step, step, 0.25])
-    best_joint = joint(_search(lambda point: cost_of(of_joint, joint(point)), starts, steps))
+    best = _search(lambda point: cost_of(of_joint, joint(point)), starts, steps)
+    own = slice(2, 3)  # the quantity is one for all
+    best_joint = joint(
+        _refined(lambda point: cost_of(of_joint, joint(point)), best, steps, own, len(mean))
+    )
     starts = [
         np.asarray([must_above, joined, cover, 0.0])
         for must_above in (-2.5, -1.0, 0.0)
@@ -88,7 +99,11 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
         for cover in covers[::2]
     ]
     steps = np.asarray([0.5, 0.1, step, 0.25])
-    best_can = opportune(_search(lambda point: cost_of(of_can, opportune(point)), starts, steps))
+    best = _search(lambda point: cost_of(of_can, opportune(point)), starts, steps)
+    own = slice(3)  # with a cover of its own, what is above adds nothing
+    best_can = opportune(
+        _refined(lambda point: cost_of(of_can, opportune(point)), best, steps, own, len(mean))
+    )
     return (
         *_optimum(instance, params),
         _reviewed(instance, params, cost_of, level, covers),
@@ -226,3 +241,27 @@ def _search(
         how = {"maxfev": 40 * len(start), "xatol": 0.02, "fatol": 1e-3, "initial_simplex": simplex}
         found.append(scipy.optimize.minimize(cost_of, start, method="Nelder-Mead", options=how))
     return min(found, key=lambda one: one.fun).x
+
+
+def _refined(
+    cost_of: Callable[[np.ndarray], float],
+    best: np.ndarray,
+    steps: np.ndarray,
+    own: slice,
+    items: int,
+) -> np.ndarray:
+    """The best point with, of a few items, the numbers `own` of each searched in turn: a column for
+    every item. Of more it is the point itself, whose numbers all items share."""
+    if items > FEW_ITEMS:
+        return best
+    point = np.repeat(best[:, None], items, axis=1)
+
+    def with_own(numbers: np.ndarray, item: int) -> np.ndarray:
+        changed = point.copy()
+        changed[own, item] = numbers
+        return changed
+
+    for item in ROUNDS * list(range(items)):
+        cost_with = partial(lambda item, numbers: cost_of(with_own(numbers, item)), item)
+        point[own, item] = _search(cost_with, [point[own, item]], steps[own])
+    return point
