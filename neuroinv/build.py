@@ -239,26 +239,30 @@ def _check_economic_reorder(config: Config) -> None:
             )
 
 
-ORDERS_ONLY = {
-    field.name: field.default
-    for field in dataclasses.fields(HybridConfig)
-    if field.name in ("choice", "observes", "orders", "start")
-}
-"""Fields of a hybrid policy that say nothing of a regulator, with what they are if left out."""
+ABOUT_ORDERS, ABOUT_REGULATORS = ("choice", "observes", "orders", "start"), ("regulator",)
+"""Fields of a hybrid policy that say nothing of the other kind of problem."""
+
+
+def _check_left_out(config: HybridConfig, names: tuple[str, ...], about: str, problem: str) -> None:
+    for field in dataclasses.fields(config):
+        given = getattr(config, field.name)
+        if field.name in names and given != field.default:
+            shown = list(given) if isinstance(given, tuple) else given
+            raise InputError(
+                f"policy.{field.name} is {shown}, which is about {about}, but the problem is "
+                f"{problem}; leave it out"
+            )
 
 
 def _policy_on(
     instance: Instance | SwitchedLQR, train: PyTree, config: PolicyConfig
 ) -> Policy | HindsightPolicy:
     if isinstance(instance, Instance):
+        if isinstance(config, HybridConfig):
+            _check_left_out(config, ABOUT_REGULATORS, "a switched_lqr", "an inventory network")
         return build_policy(instance.network, train, config)
     if isinstance(config, HybridConfig):
-        for name, default in ORDERS_ONLY.items():
-            if getattr(config, name) != default:
-                raise InputError(
-                    f"policy.{name} is {getattr(config, name)}, which is about orders, but the "
-                    "problem is a switched_lqr; leave it out"
-                )
+        _check_left_out(config, ABOUT_ORDERS, "orders", "a switched_lqr")
         return hybrid_regulator(instance, config)
     raise InputError(
         f"policy.kind is '{config.kind}', which decides in inventory networks only, but the "

@@ -117,6 +117,13 @@ MISTAKES = {
     ): "choice is per_edge, which is about orders, but the problem is a switched_lqr; leave",
     (
         "train",
+        "problem=fixed_cost_store",
+        "policy=hybrid",
+        "algorithm=hpo",
+        "policy.regulator=[]",
+    ): r"regulator is \[\], which is about a switched_lqr, but the problem is an inventory",
+    (
+        "train",
         "experiment=switched_lqr",
         "problem.instability=60",
     ): "instability is 60, so a state .* its cost overflows; lower problem.instability",

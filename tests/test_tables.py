@@ -39,6 +39,7 @@ BY_CELLS = {
     "slow_items": [],
     "serial paper": ["--recipe=paper"],
     "switched_lqr": [],
+    "switched_lqr_changes": [],
     "switched_lqr_ppo": [],
     "transfer": [],
     "transshipment": [],
@@ -93,6 +94,7 @@ def test_the_first_cell_of_a_table_composes_and_builds(tmp_path, monkeypatch, na
 CHANGES = {
     "joint_replenishment_variants": lambda module: module["VARIANTS"],
     "joint_replenishment_changes": lambda module: [(10, 64, one) for one in module["CHANGES"]],
+    "switched_lqr_changes": lambda module: [(10, 2, one) for one in module["CHANGES"]],
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -80,6 +80,7 @@ Feature = Literal[
 Activation = Literal["relu", "tanh", "elu", "silu"]
 Orders = Literal["quantity", "up_to"]
 Choice = Literal["joint", "per_edge"]
+RegulatorPart = Literal["direction", "squares", "time_left", "gains"]
 Start = Literal["economic", "none"]
 
 
@@ -134,6 +135,11 @@ class HybridConfig:
     echelon's inventory position to that level."""
     start: Start = "economic"
     """economic starts from orders of the economic order quantity; none from orders at random."""
+    regulator: tuple[RegulatorPart, ...] = get_args(RegulatorPart)
+    """What the nets of a switched regulator have beside its state. direction: they read the state
+    in multiples of its size, and control in such multiples; squares: they read squares of it too;
+    time_left: they read the share of the episode that is left; gains: every mode has a linear
+    control beside the net's."""
 
 
 @dataclass(frozen=True, config=SCHEMA)

@@ -17,8 +17,8 @@ from neuroinv.problems.switched_lqr import Control, Observation, SwitchedLQR
 from neuroinv.types import Policy
 
 
-class LinearTowers(nn.Module):
-    """Towers with a linear control for every mode beside them, which is optimal in one mode."""
+class RegulatorTowers(nn.Module):
+    """Towers on the state of a regulator, with what `config.regulator` names beside it."""
 
     config: HybridConfig
     modes: int
@@ -29,22 +29,28 @@ class LinearTowers(nn.Module):
         self, position: Float[Array, " dimension"], remaining: Float[Array, ""]
     ) -> tuple[Float[Array, "1 modes"], Float[Array, "1 modes controls"]]:
         """Logits of the modes, and a control in each."""
-        scale = jnp.sqrt(jnp.mean(position**2) + 1e-6)
+        has = self.config.regulator
         # A mode is worth a difference of quadratic forms, whatever the size of the state.
-        direction = position / scale
-        features = jnp.concatenate([direction, direction**2, remaining[None]])
-        logits, outputs = Towers(self.config, 1, self.modes, self.controls)(features)
+        size = jnp.sqrt(jnp.mean(position**2) + 1e-6) if "direction" in has else 1.0
+        features = [position / size]
+        if "squares" in has:
+            features.append(features[0] ** 2)
+        if "time_left" in has:
+            features.append(remaining[None])
+        towers = Towers(self.config, 1, self.modes, self.controls)
+        logits, outputs = towers(jnp.concatenate(features))
+        if "gains" not in has:
+            return logits, size * outputs
         near_zero = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
         shape = (self.modes, self.controls, len(position))
-        gains = self.param("gains", near_zero, shape)
-        return logits, jnp.einsum("muz,z->mu", gains, position)[None] + scale * outputs
+        gains = self.param("gains", near_zero, shape)  # in one mode, they are optimal
+        return logits, jnp.einsum("muz,z->mu", gains, position)[None] + size * outputs
 
 
 def hybrid_regulator(instance: SwitchedLQR, config: HybridConfig) -> Policy:
-    """A net that chooses the mode and one that controls in each; it reads the state and how much of
-    the episode is left."""
+    """A net that chooses the mode and one that controls in each."""
     modes, _, controls = instance.system.actuation.shape
-    net = LinearTowers(config, modes, controls)
+    net = RegulatorTowers(config, modes, controls)
 
     def init(key: PRNGKeyArray, example: Observation) -> PyTree:
         return net.init(key, example.position, example.remaining)

@@ -28,6 +28,7 @@ from neuroinv.rollout import average_costs, draw, greedy, simulate, total
 from neuroinv.types import InputError
 
 PERIODS, COUNT = 12, 256
+PARTS = ("direction", "squares", "time_left", "gains")
 TWO_STATES = SwitchedLQRConfig("switched_lqr", "two", "two_states")
 RANDOM = SwitchedLQRConfig("switched_lqr", "random", dimension=4, modes=3)
 
@@ -137,10 +138,11 @@ def test_what_is_left_of_an_episode_is_observed():
 
 
 @functools.cache
-def hybrid(config, nets="separate"):
+def hybrid(config, nets="separate", regulator=PARTS):
     """A hybrid policy, variables far from their first values, and an observation."""
     instance, problem, scenarios = set_up(config)
-    policy = hybrid_regulator(instance, HybridConfig("hybrid", (6,), "tanh", nets))
+    given = HybridConfig("hybrid", (6,), "tanh", nets, regulator=regulator)
+    policy = hybrid_regulator(instance, given)
     seen = problem.observe(first(scenarios.params), first(scenarios.state))
     variables = jax.jit(policy.init)(jax.random.key(0), seen)
     return policy, jax.tree.map(lambda leaf: 3 * leaf + 0.1, variables), seen
@@ -179,6 +181,24 @@ def test_the_hybrid_policy_answers_a_state_twice_as_large_with_twice_the_control
     (logits, outputs), (same, doubled) = decide(seen), decide(twice)
     np.testing.assert_allclose(same, logits, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(doubled, 2 * outputs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("regulator", [(), *((part,) for part in PARTS), PARTS])
+def test_nets_of_a_regulator_have_what_is_named(regulator):
+    policy, variables, seen = hybrid(RANDOM, regulator=regulator)
+
+    @jax.jit
+    def logits(seen):
+        return policy.apply(variables, seen).logits
+
+    def alike(other):
+        return np.allclose(logits(other), logits(seen), rtol=1e-4, atol=1e-5)
+
+    assert alike(seen._replace(remaining=seen.remaining / 2)) == ("time_left" not in regulator)
+    assert alike(seen._replace(position=seen.position / 8)) == ("direction" in regulator)
+    read = variables["params"]["Towers_0"]["regime"]["kernel_0"].shape[0]
+    assert read == 4 * (1 + ("squares" in regulator)) + ("time_left" in regulator)
+    assert ("gains" in variables["params"]) == ("gains" in regulator)
 
 
 def episode(tmp_path, *overrides, periods=PERIODS):
