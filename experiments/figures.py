@@ -131,6 +131,7 @@ def _ticks(axes: Iterable[plt.Axes], column: pl.Series, log: bool) -> None:
             of_panel.set_xscale("log")
         elif log:  # linear from zero to the least value above
             of_panel.set_xscale("symlog", linthresh=min(value for value in values if value > 0))
+            of_panel.set_xlim(left=values[0])
         if len(values) <= FEW_TICKS:
             of_panel.set_xticks(values, [f"{value:g}" for value in values])
             of_panel.minorticks_off()

@@ -173,13 +173,21 @@ if __name__ == "__main__":
         panel="items",
         log_x=True,
     )
-    above_least = Figure(
-        "percent_above_least",
-        ("alignment",),
-        "cosine of two halves of the scenarios",
-        lines=("estimator",),
-        panel="items",
-        log_x=True,
+    above_least, signal, noise = (
+        Figure(
+            "percent_above_least",
+            (column,),
+            label,
+            lines=("estimator",),
+            panel="items",
+            log_x=True,
+            log_values=column != "alignment",
+        )
+        for column, label in (
+            ("alignment", "cosine of two halves of the scenarios"),
+            ("signal", "signal: inner product of two halves"),
+            ("noise", "noise: squared distance of two halves, halved"),
+        )
     )
     cross_term = Figure(
         "percent_above_least",
@@ -195,5 +203,7 @@ if __name__ == "__main__":
         row,
         figure,
         above_least=above_least,
+        signal=signal,
+        noise=noise,
         cross_term=cross_term,
     )
