@@ -142,6 +142,8 @@ def build(config: Config) -> Experiment:
         if not policy.trained:  # one update, to measure it on the dev scenarios
             training = dataclasses.replace(training, steps=1, steps_between_dev=1)
             config = dataclasses.replace(config, training=training)
+        elif isinstance(config.algorithm, LearnedCriticConfig):
+            _check_warm_up(config.algorithm, training)
         example = first_observation(problem, dev.params)
         trained = build_algorithm(config, problem, policy, example, train.burn_in)
         # Traced, not run: what does not fit is refused before any optimum is computed.
@@ -221,6 +223,15 @@ def build_policy(
             return transformed_newsvendor(network, train, config)
         case JustInTimeConfig():
             return just_in_time(network, config.path)
+
+
+def _check_warm_up(algorithm: LearnedCriticConfig, training: TrainingConfig) -> None:
+    if algorithm.warm_up >= training.steps:
+        raise InputError(
+            f"algorithm.warm_up is {algorithm.warm_up}, in which the policy waits, and "
+            f"training.steps is {training.steps}, so it would never be trained; raise "
+            "training.steps, or lower algorithm.warm_up"
+        )
 
 
 def _check_economic_reorder(config: Config) -> None:

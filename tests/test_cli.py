@@ -134,6 +134,13 @@ MISTAKES = {
         "policy=mlp",
     ): "'mlp', which decides in inventory",
     ("train", "experiment=switched_lqr", "problem.low=0", "problem.high=0"): "no control in mode 0",
+    (
+        "train",
+        "experiment=switched_lqr",
+        "algorithm=learned_critic",
+        "training.steps=50",
+        "training.steps_between_dev=50",
+    ): "warm_up is 50, in which the policy waits, and training.steps is 50, so it would never be",
     ("evaluate", "nowhere"): "nowhere is no run directory",
     ("bench", "one_shop"): "'one_shop' is not a case",
 }

@@ -83,7 +83,8 @@ WRONG = [
     ({"problem.edges.order.lead_time": 1.5}, "lead_time must be whole periods but is 1.5"),
     ({"problem.edges.order.procurement_cost": [1, -2]}, "must not be negative but is -2"),
     ({"problem.nodes.store.underage_cost": 1e20}, r"must be at most 1e\+09 but is 1e\+20"),
-    ({"problem.demand.mean": 0}, "mean must be positive"),
+    ({"problem.demand.mean": 0}, "mean must be positive but is 0; give"),
+    ({"problem.demand.mean": [5, 0, 5]}, "must be positive but number 2 of 3 is 0; give"),
     ({"problem.demand.distribution": "poison"}, "demand.distribution is 'poison'; choose from"),
     ({"problem.demand": NORMAL}, "problem.demand: needs either std or coefficient_of_variation"),
     (

@@ -54,8 +54,10 @@ def _at_least_zero(value: Any) -> Any:
 
 
 def _positive(value: Any) -> Any:
-    if min(numbers(value)) <= 0:
-        raise ValueError(f"must be positive but is {min(numbers(value)):g}; give more than 0")
+    given = numbers(value)
+    if min(given) <= 0:
+        place = f"number {1 + given.index(min(given))} of {len(given)} " if len(given) > 1 else ""
+        raise ValueError(f"must be positive but {place}is {min(given):g}; give more than 0")
     return value
 
 
