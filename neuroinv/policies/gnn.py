@@ -26,7 +26,7 @@ from neuroinv.config import Feature, GNNConfig, SymmetryAwareConfig
 from neuroinv.decisions import Categorical, Transformed
 from neuroinv.policies import allocation
 from neuroinv.policies.mlp import ACTIVATIONS, MOST_RATIO
-from neuroinv.policies.order_regimes import check_regimes, order_regimes
+from neuroinv.policies.order_regimes import check_regimes, fixed_costs, order_regimes
 from neuroinv.policies.positions import location_scale, safety_cover, served_edges
 from neuroinv.policies.wanted_orders import missing_orders, wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation
@@ -202,7 +202,10 @@ def graph_of(
     keeps = np.asarray(loops(network), np.int32)
     is_loop = np.arange(len(network.edges) + len(keeps)) >= len(network.edges)
     of_edges: dict[Feature, list[Array]] = {
-        "costs": [jnp.log1p(observation.procurement_cost)],
+        "costs": [
+            jnp.log1p(observation.procurement_cost),
+            *fixed_costs(network, observation),
+        ],
         "lead_times": [observation.lead_time / LONG_LEAD_TIME],
     }
     parts = [part for name in config.observes for part in of_edges.get(name, [])]

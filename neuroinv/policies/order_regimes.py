@@ -123,6 +123,16 @@ def economic_terms(
     return cost, holding * share * scale, share
 
 
+def fixed_costs(network: Network, observation: Observation) -> list[Float[Array, " edges"]]:
+    """What nets read of fixed costs, where there are any: the logarithm of the periods that an
+    order of the economic quantity lasts on each edge, the same in any unit of money or goods."""
+    if observation.sizes is None:
+        return []
+    cost, rate, _ = economic_terms(network, observation)
+    periods = jnp.sqrt(2 * cost / jnp.maximum(rate, LEAST_COST))
+    return [jnp.where(served_edges(network, observation) > 0, jnp.log1p(periods), 0.0)]
+
+
 def economic_start(
     network: Network, observation: Observation, jointly: bool
 ) -> tuple[Float[Array, " edges"], Float[Array, " choices"]]:

@@ -124,6 +124,27 @@ def test_every_regime_within_reach_can_be_drawn():
 
 
 @pytest.mark.parametrize("kind", ["hybrid", "gnn"])
+def test_nets_that_read_costs_read_fixed_ones(kind):
+    """Started at random, so that no economic order quantity tells them."""
+    instance, seen = observed("joint")
+    dearer = seen.sizes._replace(joint_fixed_cost=4 * seen.sizes.joint_fixed_cost)
+    found = {}
+    for observes in (("inventory",), ("inventory", "costs")):
+        if kind == "gnn":
+            config = GNNConfig("gnn", width=4, hidden=(4,), observes=observes, start="none")
+            policy = gnn(instance.network, config)
+        else:
+            policy = hybrid(instance.network, net(observes=observes, start="none"))
+        variables = jax.jit(policy.init)(jax.random.key(0), seen)
+        logits = [
+            np.asarray(policy.apply(variables, seen._replace(sizes=sizes)).logits)
+            for sizes in (seen.sizes, dearer)
+        ]
+        found[observes[-1]] = not np.array_equal(*logits)
+    assert found == {"inventory": False, "costs": True}
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "gnn"])
 def test_a_joint_choice_with_regimes_that_not_all_edges_have_is_one_sentence(kind):
     said = r"choice is joint, .* has 2 sizes to choose from .* has 4, .*policy\.choice=per_edge"
     with pytest.raises(InputError, match=said):
