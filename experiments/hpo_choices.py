@@ -13,8 +13,8 @@ Each row compares runs that share seeds, networks and scenarios and differ in on
 
 `percent` is how much the best dev cost of the choice lies above the default's, with a bootstrap
 interval over seeds; above zero the default is better. Seconds, date and commit are of the choice's
-run; both runs are to be of commits that train alike. Published (arXiv 2605.14297) of the cross term: within 2 %, with signs that its code and text
-do not agree on.
+run; both runs are to be of commits that train alike. Published (arXiv 2605.14297) of the cross
+term: within 2 %, with signs that its code and text do not agree on.
 """
 
 from __future__ import annotations
