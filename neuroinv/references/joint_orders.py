@@ -46,7 +46,6 @@ CYCLES = np.linspace(0.2, 2.0, 19)  # tried shares of the economic time between 
 TRIED_FURTHER = 3  # starts; cycles of another number of periods are another local optimum
 FEW_ITEMS, ROUNDS = 12, 2  # whose own numbers are searched, and how often; more take minutes
 
-
 Numbers = float | Float64[np.ndarray, " edges"]
 
 
@@ -74,8 +73,7 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
 
     def joint(point: np.ndarray) -> JointQuantity:
         last, cover, above = point
-        quantity = jnp.float32(np.sum(last * mean))
-        return JointQuantity(quantity, _whole(level(cover, above)))
+        return JointQuantity(jnp.float32(np.sum(last * mean)), _whole(level(cover, above)))
 
     def opportune(point: np.ndarray) -> CanOrder:
         must_above, joined, cover, above = point
@@ -85,13 +83,18 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
         return CanOrder(_whole(must), _whole(can), _whole(must + more))
 
     of_joint, of_can = joint_quantity(network), can_order(network)
+
+    def cost_of_joint(point: np.ndarray) -> float:
+        return cost_of(of_joint, joint(point))
+
+    def cost_of_can(point: np.ndarray) -> float:
+        return cost_of(of_can, opportune(point))
+
     starts = [np.asarray([last * cover, cover, 0.0]) for cover in covers for last in (0.8, 1.0)]
     steps = np.asarray([step, step, 0.25])
-    best = _search(lambda point: cost_of(of_joint, joint(point)), starts, steps)
+    shared = _search(cost_of_joint, starts, steps)
     own = slice(2, 3)  # the quantity is one for all
-    best_joint = joint(
-        _refined(lambda point: cost_of(of_joint, joint(point)), best, steps, own, len(mean))
-    )
+    best_joint = joint(_refined(cost_of_joint, shared, steps, own, len(mean)))
     starts = [
         np.asarray([must_above, joined, cover, 0.0])
         for must_above in (-2.5, -1.0, 0.0)
@@ -99,11 +102,9 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
         for cover in covers[::2]
     ]
     steps = np.asarray([0.5, 0.1, step, 0.25])
-    best = _search(lambda point: cost_of(of_can, opportune(point)), starts, steps)
+    shared = _search(cost_of_can, starts, steps)
     own = slice(3)  # with a cover of its own, what is above adds nothing
-    best_can = opportune(
-        _refined(lambda point: cost_of(of_can, opportune(point)), best, steps, own, len(mean))
-    )
+    best_can = opportune(_refined(cost_of_can, shared, steps, own, len(mean)))
     return (
         *_optimum(instance, params),
         _reviewed(instance, params, cost_of, level, covers),
@@ -245,23 +246,22 @@ def _search(
 
 def _refined(
     cost_of: Callable[[np.ndarray], float],
-    best: np.ndarray,
+    shared: np.ndarray,
     steps: np.ndarray,
     own: slice,
     items: int,
 ) -> np.ndarray:
-    """The best point with, of a few items, the numbers `own` of each searched in turn: a column for
-    every item. Of more it is the point itself, whose numbers all items share."""
+    """A point whose numbers all items share with, of a few items, the numbers `own` of each
+    searched in turn: a column for every item. Of more items it stays as it is."""
     if items > FEW_ITEMS:
-        return best
-    point = np.repeat(best[:, None], items, axis=1)
+        return shared
+    point = np.repeat(shared[:, None], items, axis=1)
 
-    def with_own(numbers: np.ndarray, item: int) -> np.ndarray:
-        changed = point.copy()
-        changed[own, item] = numbers
-        return changed
+    def cost_with(item: int, numbers: np.ndarray) -> float:
+        tried = point.copy()
+        tried[own, item] = numbers
+        return cost_of(tried)
 
     for item in ROUNDS * list(range(items)):
-        cost_with = partial(lambda item, numbers: cost_of(with_own(numbers, item)), item)
-        point[own, item] = _search(cost_with, [point[own, item]], steps[own])
+        point[own, item] = _search(partial(cost_with, item), [point[own, item]], steps[own])
     return point
