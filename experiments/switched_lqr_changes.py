@@ -88,9 +88,8 @@ if __name__ == "__main__":
     )
     figure = Figure(
         "change",
-        ("learned", "round_robin", "optimum", "single_mode"),
+        ("learned", "round_robin", "optimum", "published"),
         "cost of an episode",
         panel="modes",
-        log_values=True,
     )
     write_table("switched_lqr_changes", ("dimension", "modes", "changes"), chosen, row, figure)
