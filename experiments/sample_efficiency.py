@@ -334,7 +334,10 @@ def row(cell: tuple[int, str, int]) -> dict:
         share = (*STUDY.shares.get((size, scenarios), (None, None)), None)[index]
         compared["just_in_time"] = bound
         compared["share_of_just_in_time_percent"] = 100 * tested / bound
-        compared["share_on_all_percent"] = share_on_all(finished.path, size)
+        every = compared["share_of_just_in_time_percent"]
+        if scenarios < REAL[-1]:
+            every = share_on_all(finished.path, size)
+        compared["share_on_all_percent"] = every
         compared["published_share_percent"] = share or (published and 100 * published / bound)
     else:
         gaps = {row.name: finished.table.gap(row) for row in finished.table.rows}

@@ -8,9 +8,8 @@ Every row keeps the changes of the rows before it; the last is the recipe of
 `experiments/switched_lqr.py`, with whose first states and references all are compared. The paper's
 recipe comes close to that of the public code of arXiv 2605.14297: nets of 512 units that read the
 state alone, 1,024 scenarios, each batch of 128 used five times, 4,000 updates. That code also lets
-the weight of entropy fall to 0.001 instead of zero, clips each net's gradient by itself, takes a
-whole batch in the first epoch, and trains its value at the same rate. Published at 48 states and
-two modes: 53.89.
+the weight of entropy fall to 0.001 instead of zero, clips each net's gradient by itself, and trains
+its value at the same rate. Published at 48 states and two modes: 53.89.
 """
 
 from __future__ import annotations

@@ -62,7 +62,8 @@ class FirstCellError(Exception):
 
 def forget_experiments(monkeypatch) -> None:
     """What an experiment imports of another reads that one's command line and writes tables."""
-    for module in ("cells", "joint_replenishment", "switched_lqr"):
+    shared = ("cells", "joint_replenishment", "joint_replenishment_changes", "switched_lqr")
+    for module in shared:
         monkeypatch.delitem(sys.modules, module, raising=False)
 
 
@@ -114,6 +115,22 @@ def test_every_change_that_a_table_makes_composes(tmp_path, monkeypatch, name):
     for cell in CHANGES[name](module):
         with pytest.raises(FirstCellError):
             module["row"](cell)
+    forget_experiments(monkeypatch)
+
+
+def test_the_last_change_to_the_recipe_of_the_regulator_is_our_recipe(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", ["switched_lqr_changes"])
+    forget_experiments(monkeypatch)
+    import cells
+
+    composed = []
+    monkeypatch.setattr(cells, "run_cell", lambda overrides: composed.append(list(overrides)))
+    changes = runpy.run_path(str(FOLDER / "switched_lqr_changes.py"))
+    changes["trained"](48, 2, *changes["recipe"]("four times as long"))
+    changes["trained"](48, 2)
+    ladder, ours = (cells.composed(one) for one in composed)
+    assert ladder == ours
     forget_experiments(monkeypatch)
 
 

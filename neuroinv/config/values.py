@@ -56,7 +56,11 @@ def _at_least_zero(value: Any) -> Any:
 def _positive(value: Any) -> Any:
     given = numbers(value)
     if min(given) <= 0:
-        place = f"number {1 + given.index(min(given))} of {len(given)} " if len(given) > 1 else ""
+        place = (
+            f"number {1 + given.index(min(given))} of {len(given)} "
+            if isinstance(value, tuple)
+            else ""
+        )
         raise ValueError(f"must be positive but {place}is {min(given):g}; give more than 0")
     return value
 

@@ -26,7 +26,7 @@ from neuroinv.config import Feature, GNNConfig, SymmetryAwareConfig
 from neuroinv.decisions import Categorical, Transformed
 from neuroinv.policies import allocation
 from neuroinv.policies.mlp import ACTIVATIONS, MOST_RATIO
-from neuroinv.policies.order_regimes import check_regimes, fixed_costs, order_regimes
+from neuroinv.policies.order_regimes import check_regimes, fixed_cost_features, order_regimes
 from neuroinv.policies.positions import location_scale, safety_cover, served_edges
 from neuroinv.policies.wanted_orders import missing_orders, wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation
@@ -161,8 +161,9 @@ def graph_of(
     """What is observed, laid out on the graph: the network's edges in their order, then the loops.
 
     Quantities are multiples of typical demand, bounded as in `neuroinv.policies.mlp`. Rows of
-    supply nodes hold nothing but their kind. How many features there are hangs on the config and
-    on the history and calendar of demand, never on the network.
+    supply nodes hold nothing but their kind. How many features there are hangs on the config, on
+    the history and calendar of demand, and on whether costs jump with the size of an order, never
+    on the graph.
 
     Raises InputError where nothing that is to be observed exists in this problem.
     """
@@ -204,7 +205,7 @@ def graph_of(
     of_edges: dict[Feature, list[Array]] = {
         "costs": [
             jnp.log1p(observation.procurement_cost),
-            *fixed_costs(network, observation),
+            *fixed_cost_features(network, observation),
         ],
         "lead_times": [observation.lead_time / LONG_LEAD_TIME],
     }

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree
 from neuroinv.config import Feature, MLPConfig
 from neuroinv.decisions import Transformed
 from neuroinv.policies import allocation
-from neuroinv.policies.order_regimes import fixed_costs
+from neuroinv.policies.order_regimes import fixed_cost_features
 from neuroinv.policies.positions import (
     echelon_position,
     location_scale,
@@ -91,7 +91,7 @@ def flat_features(
             jnp.log1p(observation.holding_cost),
             jnp.log1p(observation.underage_cost),
             jnp.log1p(observation.procurement_cost),
-            *fixed_costs(network, observation),
+            *fixed_cost_features(network, observation),
         ],
         "lead_times": [observation.lead_time / max(network.lead_time_bound, 1)],
         "demand_scale": [jnp.log1p(observation.demand_scale)],

@@ -123,7 +123,7 @@ def economic_terms(
     return cost, holding * share * scale, share
 
 
-def fixed_costs(network: Network, observation: Observation) -> list[Float[Array, " edges"]]:
+def fixed_cost_features(network: Network, observation: Observation) -> list[Float[Array, " edges"]]:
     """What nets read of fixed costs, where there are any: the logarithm of the periods that an
     order of the economic quantity lasts on each edge, the same in any unit of money or goods."""
     if observation.sizes is None:

@@ -17,6 +17,8 @@ from sized_orders import own_cells, set_up
 from neuroinv.config import GNNConfig, HybridConfig
 from neuroinv.policies.gnn import gnn
 from neuroinv.policies.hybrid import hybrid
+from neuroinv.policies.order_regimes import fixed_cost_features
+from neuroinv.policies.positions import served_edges
 from neuroinv.problems.inventory.dynamics import inventory_problem
 from neuroinv.problems.inventory.instance import cell_ends
 from neuroinv.problems.inventory.network import outgoing, sources
@@ -142,6 +144,26 @@ def test_nets_that_read_costs_read_fixed_ones(kind):
         ]
         found[observes[-1]] = not np.array_equal(*logits)
     assert found == {"inventory": False, "costs": True}
+
+
+@pytest.mark.parametrize("name", ["joint", "absent", "warehouse"])
+def test_what_nets_read_of_fixed_costs_has_no_unit_and_is_zero_where_nobody_is(name):
+    instance, seen = observed(name)
+    in_cents = seen._replace(
+        holding_cost=100 * seen.holding_cost,
+        underage_cost=100 * seen.underage_cost,
+        sizes=seen.sizes._replace(
+            fixed_cost=100 * seen.sizes.fixed_cost,
+            joint_fixed_cost=100 * seen.sizes.joint_fixed_cost,
+        ),
+    )
+    read, same = (
+        np.asarray(fixed_cost_features(instance.network, one)[0]) for one in (seen, in_cents)
+    )
+    np.testing.assert_allclose(same, read, rtol=1e-5)
+    served = np.asarray(served_edges(instance.network, seen)) > 0
+    assert np.all(read[~served] == 0)
+    assert np.any(read[served] > 0)
 
 
 @pytest.mark.parametrize("kind", ["hybrid", "gnn"])
