@@ -93,7 +93,8 @@ def _lines(table: pl.DataFrame, figure: Figure) -> Iterator[tuple[pl.DataFrame, 
             style = {
                 "color": f"C{(index if telling else place) % 10}",
                 "linestyle": "--" if "published" in column else "-",
-                "marker": MARKERS[place % len(MARKERS)],
+                # After ten lines colours come again, with another marker.
+                "marker": MARKERS[(place + (index // 10 if telling else 0)) % len(MARKERS)],
             }
             yield rows.drop_nulls(column), column, ", ".join(of_column + parts), style
 
