@@ -5,7 +5,8 @@ which are neither those of training nor those of the test. Few numbers are searc
 same for all items: periods of demand, beyond the lead time and this period, that an order is to
 last, and how many standard deviations a level lies above the newsvendor's for so many periods. That
 may be far below: where demand is large and rare, a backlog may have to be waited for before an
-order pays. Of a few items, the numbers of each are then searched in turn.
+order pays. Of a few items, the numbers of each are then searched in turn, and kept if that pays on
+further paths too.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from neuroinv.problems.inventory.network import destinations
 from neuroinv.references.fixed import all_equal
 from neuroinv.references.reference import Reference
 from neuroinv.rollout import average_costs, draw, greedy, total
-from neuroinv.types import HindsightPolicy, Policy
+from neuroinv.types import HindsightPolicy, Policy, Scenarios
 
 SEARCH_SCENARIOS, SEARCH_PERIODS, SEARCH_BURN_IN = 32, 840, 50  # 840 is so many whole cycles to 8
 SEARCH_CYCLES = 25  # at least, of the longest that is tried; a fifth as many do not count
@@ -47,6 +48,8 @@ TRIED_FURTHER = 3  # starts; cycles of another number of periods are another loc
 FEW_ITEMS, ROUNDS = 12, 2  # whose own numbers are searched, and how often; more take minutes
 
 Numbers = float | Float64[np.ndarray, " edges"]
+CostOf = Callable[..., float]
+"""Cost per period of a policy with these variables, on the search's paths or on further ones."""
 
 
 def joint_order_references(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
@@ -84,11 +87,11 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
 
     of_joint, of_can = joint_quantity(network), can_order(network)
 
-    def cost_of_joint(point: np.ndarray) -> float:
-        return cost_of(of_joint, joint(point))
+    def cost_of_joint(point: np.ndarray, further: bool = False) -> float:
+        return cost_of(of_joint, joint(point), further)
 
-    def cost_of_can(point: np.ndarray) -> float:
-        return cost_of(of_can, opportune(point))
+    def cost_of_can(point: np.ndarray, further: bool = False) -> float:
+        return cost_of(of_can, opportune(point), further)
 
     starts = [np.asarray([last * cover, cover, 0.0]) for cover in covers for last in (0.8, 1.0)]
     steps = np.asarray([step, step, 0.25])
@@ -146,7 +149,7 @@ def _bought(params: Parameters, at_edges: Int[np.ndarray, " items"]) -> float:
 def _reviewed(
     instance: Instance,
     params: Parameters,
-    cost_of: Callable[[Policy | HindsightPolicy, PyTree], float],
+    cost_of: CostOf,
     level: Callable[[float], Float64[np.ndarray, " edges"]],
     covers: Float64[np.ndarray, " covers"],
 ) -> Reference:
@@ -204,29 +207,32 @@ def _by_item(
     return list(found / found.sum(axis=1, keepdims=True))
 
 
-def _simulated_cost(
-    instance: Instance, longest: float
-) -> Callable[[Policy | HindsightPolicy, PyTree], float]:
-    """Average cost of a policy on the search's paths; each policy is compiled once. They last for
-    many of the longest cycles (periods): all paths start in step, and of a few cycles it would
-    count which of their orders fall before the end."""
+def _simulated_cost(instance: Instance, longest: float) -> CostOf:
+    """Average cost of a policy on the search's paths, or on as many further ones; each policy is
+    compiled once. They last for many of the longest cycles (periods): all paths start in step, and
+    of a few cycles it would count which of their orders fall before the end."""
     problem = inventory_problem(instance.network)
     params = draw_parameters(instance, "dev", SEARCH_SCENARIOS)
     key = jax.random.fold_in(branch(jax.random.key(instance.config.seed), Branch.DEV), 1)
     burn_in = max(SEARCH_BURN_IN, math.ceil(SEARCH_CYCLES / 5 * longest))
     counted = max(SEARCH_PERIODS, math.ceil(SEARCH_CYCLES * longest))
-    scenarios = draw(problem, params, key, burn_in + counted)
-    compiled: dict[int, Callable[[PyTree], Array]] = {}
+    paths = [
+        draw(problem, params, of_paths, burn_in + counted)
+        for of_paths in (key, jax.random.fold_in(key, 1))
+    ]
+    compiled: dict[int, Callable[[PyTree, Scenarios], Array]] = {}
 
-    def cost_of(policy: Policy | HindsightPolicy, variables: PyTree) -> float:
+    def cost_of(
+        policy: Policy | HindsightPolicy, variables: PyTree, further: bool = False
+    ) -> float:
         if id(policy) not in compiled:
 
-            def cost(variables: PyTree) -> Array:
+            def cost(variables: PyTree, scenarios: Scenarios) -> Array:
                 act = greedy(policy, variables)
                 return jnp.mean(total(average_costs(problem, act, scenarios, burn_in)))
 
             compiled[id(policy)] = jax.jit(cost)
-        return float(compiled[id(policy)](variables))
+        return float(compiled[id(policy)](variables, paths[further]))
 
     return cost_of
 
@@ -245,14 +251,15 @@ def _search(
 
 
 def _refined(
-    cost_of: Callable[[np.ndarray], float],
+    cost_of: Callable[..., float],
     shared: np.ndarray,
     steps: np.ndarray,
     own: slice,
     items: int,
 ) -> np.ndarray:
     """A point whose numbers all items share with, of a few items, the numbers `own` of each
-    searched in turn: a column for every item. Of more items it stays as it is."""
+    searched in turn: a column for every item. Of more items, and where that does not pay on further
+    paths, it stays as it is."""
     if items > FEW_ITEMS:
         return shared
     point = np.repeat(shared[:, None], items, axis=1)
@@ -264,4 +271,4 @@ def _refined(
 
     for item in ROUNDS * list(range(items)):
         point[own, item] = _search(partial(cost_with, item), [point[own, item]], steps[own])
-    return point
+    return min(shared, point, key=partial(cost_of, further=True))

@@ -3,8 +3,6 @@ that is found."""
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -178,17 +176,19 @@ def test_a_search_ends_no_worse_than_its_best_start():
 
 def test_of_a_few_items_the_own_numbers_of_each_are_searched(monkeypatch):
     goal = np.array([[3.0, 3.0, 3.0], [1.0, 5.0, -2.0]])
-    refined = partial(
-        joint_orders._refined,
-        lambda point: float(np.sum((point.reshape(2, -1) - goal) ** 2)),
-        np.array([2.0, 2.0]),
-        np.array([0.5, 0.5]),
-        slice(1, 2),
-        3,
-    )
-    np.testing.assert_allclose(refined(), [[2.0, 2.0, 2.0], goal[1]], atol=0.1)
+
+    def searched(pays):
+        def cost_of(point, further=False):
+            sign = 1 if pays or not further else -1
+            return sign * float(np.sum((point.reshape(2, -1) - goal) ** 2))
+
+        shared, steps = np.array([2.0, 2.0]), np.array([0.5, 0.5])
+        return joint_orders._refined(cost_of, shared, steps, slice(1, 2), 3)
+
+    np.testing.assert_allclose(searched(pays=True), [[2.0, 2.0, 2.0], goal[1]], atol=0.1)
+    np.testing.assert_array_equal(searched(pays=False), [2.0, 2.0])
     monkeypatch.setattr(joint_orders, "FEW_ITEMS", 2)
-    np.testing.assert_array_equal(refined(), [2.0, 2.0])
+    np.testing.assert_array_equal(searched(pays=True), [2.0, 2.0])
 
 
 def test_what_is_bought_counts_in_the_exact_cost(tmp_path, unsearched):
