@@ -21,25 +21,16 @@ from __future__ import annotations
 
 import itertools
 
+import recipes
 from cells import QUICK, option, origin, run_cell, seconds_of, write_table
 from figures import Figure
 from joint_replenishment import in_the_long_run, over_best_classical, overrides
 
-PAPER = {
-    "policy.hidden": "[512,512]",
-    "algorithm.value_hidden": "[512,512]",
+PAPER = recipes.PAPER | {
     "policy.observes": "[inventory,costs,demand_scale]",
     "policy.start": "none",
     "policy.orders": "quantity",
-    "training.train.scenarios": 1024,
-    "algorithm.scales": "reference",
-    "algorithm.entropy": 0.5,
     "algorithm.discount": 0.93,
-    "algorithm.trace": 0.96,
-    "algorithm.epochs": 5,
-    "algorithm.learning_rate": 0.001,
-    "algorithm.final_learning_rate": 1.0,
-    "algorithm.clip_norm": 5.0,
     "algorithm.first_decisions": 20,
     "algorithm.last_decisions": 20,
 }
@@ -50,15 +41,7 @@ CHANGES = {
         "algorithm.value_hidden": "[64,64]",
         "policy.observes": "[inventory]",
     },
-    "8192 scenarios": {"training.train.scenarios": 8192},
-    "one use of a batch": {"algorithm.epochs": 1},
-    "consistent units": {"algorithm.scales": "consistent", "algorithm.entropy": 0.02},
-    "learning rate that falls": {
-        "algorithm.learning_rate": 0.003,
-        "algorithm.final_learning_rate": 0.01,
-        "algorithm.clip_norm": 1.0,
-    },
-    "later costs in full": {"algorithm.discount": 1.0, "algorithm.trace": 0.95},
+    **recipes.CHANGES,
     "levels instead of quantities": {"policy.orders": "up_to"},
     "start at economic orders": {"policy.start": "economic"},
     "other decisions untrained": {
@@ -66,8 +49,6 @@ CHANGES = {
         "algorithm.last_decisions": 10,
     },
 }
-
-
 FEW_CHANGES = [
     "64 units that read stock alone",
     "later costs in full",
@@ -76,18 +57,11 @@ FEW_CHANGES = [
 ]
 
 
-def recipe(change: str) -> list[str]:
-    """Overrides of the paper's recipe with all changes up to this one."""
-    chosen = dict(PAPER)
-    for name in list(CHANGES)[: list(CHANGES).index(change) + 1]:
-        chosen |= CHANGES[name]
-    return [f"{key}={value}" for key, value in chosen.items()]
-
-
 def row(cell: tuple[int, int, str]) -> dict:
     """One cell of the table."""
     items, batch, change = cell
-    finished = run_cell([*overrides(items, batch, "hybrid", 8192, 16), *recipe(change)])
+    changed = recipes.overrides_up_to(change, PAPER, CHANGES)
+    finished = run_cell([*overrides(items, batch, "hybrid", 8192, 16), *changed])
     tested = finished.table.rows[-1].tested
     assert tested is not None
     return {

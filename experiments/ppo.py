@@ -29,6 +29,7 @@ import sys
 from cells import QUICK, option, origin, run_cell, seconds_of, write_table
 from figures import Figure
 from joint_replenishment_changes import CHANGES, PAPER
+from recipes import as_overrides
 
 SEEDS = int(option("seeds", [1 if QUICK else 3])[0])
 LEARNING_RATES = (3e-4, 1e-3) if QUICK else (1e-4, 3e-4, 1e-3, 3e-3)
@@ -43,8 +44,8 @@ SETTINGS = {
     "ten epochs": ["algorithm.epochs=10"],
     "regimes alone after one epoch": ["algorithm.further_epochs=regimes"],
     "noise by state": ["algorithm.noise=by_state"],
-    "as published": [f"{key}={value}" for key, value in PUBLISHED.items()],
-    "as published with 64 units": [f"{key}={value}" for key, value in WITH_64_UNITS.items()],
+    "as published": as_overrides(PUBLISHED),
+    "as published with 64 units": as_overrides(WITH_64_UNITS),
 }
 
 

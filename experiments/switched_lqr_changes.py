@@ -16,37 +16,20 @@ from __future__ import annotations
 
 import itertools
 
+import recipes
 from cells import QUICK, option, origin, seconds_of, write_table
 from figures import Figure
 from switched_lqr import PUBLISHED, costs_of_episodes, trained
 
-PAPER = {
-    "policy.hidden": "[512,512]",
-    "algorithm.value_hidden": "[512,512]",
+PAPER = recipes.PAPER | {
     "policy.regulator": "[]",
-    "training.train.scenarios": 1024,
     "training.steps": 400 if QUICK else 4000,
-    "algorithm.scales": "reference",
-    "algorithm.entropy": 0.5,
     "algorithm.discount": 0.99,
-    "algorithm.trace": 0.96,
-    "algorithm.epochs": 5,
-    "algorithm.learning_rate": 0.001,
-    "algorithm.final_learning_rate": 1.0,
-    "algorithm.clip_norm": 5.0,
 }
 CHANGES = {
     "the paper's recipe": {},
     "64 units": {"policy.hidden": "[64,64]", "algorithm.value_hidden": "[64,64]"},
-    "8192 scenarios": {"training.train.scenarios": 8192},
-    "one use of a batch": {"algorithm.epochs": 1},
-    "consistent units": {"algorithm.scales": "consistent", "algorithm.entropy": 0.02},
-    "learning rate that falls": {
-        "algorithm.learning_rate": 0.003,
-        "algorithm.final_learning_rate": 0.01,
-        "algorithm.clip_norm": 1.0,
-    },
-    "later costs in full": {"algorithm.discount": 1.0, "algorithm.trace": 0.95},
+    **recipes.CHANGES,
     "time left": {"policy.regulator": "[time_left]"},
     "squares": {"policy.regulator": "[time_left,squares]"},
     "direction": {"policy.regulator": "[time_left,squares,direction]"},
@@ -55,18 +38,10 @@ CHANGES = {
 }
 
 
-def recipe(change: str) -> list[str]:
-    """Overrides of the paper's recipe with all changes up to this one."""
-    chosen = dict(PAPER)
-    for name in list(CHANGES)[: list(CHANGES).index(change) + 1]:
-        chosen |= CHANGES[name]
-    return [f"{key}={value}" for key, value in chosen.items()]
-
-
 def row(cell: tuple[int, int, str]) -> dict:
     """One cell of the table."""
     dimension, modes, change = cell
-    finished = trained(dimension, modes, *recipe(change))
+    finished = trained(dimension, modes, *recipes.overrides_up_to(change, PAPER, CHANGES))
     return {
         "dimension": dimension,
         "modes": modes,

@@ -52,6 +52,7 @@ WITHOUT_CELLS = {
     "forecaster",
     "gradient_diagnostics",
     "lost_sales_heuristics",
+    "recipes",
     "seeds_together",
 }
 
@@ -127,7 +128,9 @@ def test_the_last_change_to_the_recipe_of_the_regulator_is_our_recipe(monkeypatc
     composed = []
     monkeypatch.setattr(cells, "run_cell", lambda overrides: composed.append(list(overrides)))
     changes = runpy.run_path(str(FOLDER / "switched_lqr_changes.py"))
-    changes["trained"](48, 2, *changes["recipe"]("four times as long"))
+    paper, steps = changes["PAPER"], changes["CHANGES"]
+    last = changes["recipes"].overrides_up_to("four times as long", paper, steps)
+    changes["trained"](48, 2, *last)
     changes["trained"](48, 2)
     ladder, ours = (cells.composed(one) for one in composed)
     assert ladder == ours
