@@ -25,7 +25,7 @@ from neuroinv.config import Config, parse
 from neuroinv.experiment import Event, Finished, test_costs, train
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.problems.inventory.instance import Instance
-from neuroinv.rollout import greedy
+from neuroinv.rollout import Act, greedy, total
 from neuroinv.training.records import git_state, read_facts, read_metrics, write_atomically
 from neuroinv.types import Policy
 
@@ -90,8 +90,11 @@ def profits_on_test(experiment: Experiment, variables: PyTree) -> tuple[np.ndarr
         greedy(experiment.policy, jax.tree.map(lambda leaf, i=seed: leaf[i], variables))
         for seed in range(experiment.config.training.seeds)
     ]
-    profits = [-np.asarray(test_costs(experiment, act, False), np.float64) for act in acts]
-    return np.stack(profits), -np.asarray(test_costs(experiment, hindsight, True), np.float64)
+
+    def profits(act: Act, looks_ahead: bool) -> np.ndarray:
+        return -np.asarray(total(test_costs(experiment, act, looks_ahead)), np.float64)
+
+    return np.stack([profits(act, False) for act in acts]), profits(hindsight, True)
 
 
 def percent_over(reference: Row, column: str) -> dict[str, float]:

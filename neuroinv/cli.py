@@ -8,11 +8,15 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 from rich.console import Console
 
 from neuroinv.types import InputError
+
+if TYPE_CHECKING:
+    from neuroinv.analysis.table import Table
 
 TRAIN_HELP = """\
 neuroinv train [GROUP=CHOICE ...] [KEY=VALUE ...] [-m]
@@ -96,7 +100,6 @@ def _train_one(mapping: dict) -> None:
     from neuroinv.config import parse
 
     config = parse(mapping)  # before anything heavy is imported, so that a typo answers at once
-    from neuroinv.analysis.table import render
     from neuroinv.display import listening
     from neuroinv.experiment import train
     from neuroinv.training.records import read_facts
@@ -105,7 +108,7 @@ def _train_one(mapping: dict) -> None:
     console = _console()
     with listening(console, config.training.steps, config.logger.progress) as listen:
         finished = train(config, listen)
-    console.print(render(finished.table))
+    _show(console, finished.table)
     facts = read_facts(finished.path) or {}
     if finished.repeated:
         console.print("done before; nothing was run")
@@ -136,14 +139,22 @@ def _evaluate(arguments: list[str]) -> None:
         "--config-dir", type=Path, metavar="DIR", help="a folder of your own that has CHOICE"
     )
     options = parser.parse_intermixed_args(arguments)
-    from neuroinv.analysis.table import render
     from neuroinv.composition import override
     from neuroinv.experiment import evaluate
 
     _keep_compiled_programs()
     given = (options.overrides, options.config_dir)
     table = evaluate(options.run, lambda mapping: override(mapping, *given))
-    _console().print(render(table))
+    _show(_console(), table)
+
+
+def _show(console: Console, table: Table) -> None:
+    from neuroinv.analysis.table import render, render_parts
+
+    console.print(render(table))
+    parts = render_parts(table)
+    if parts is not None:
+        console.print(parts)
 
 
 def _list(arguments: list[str]) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +36,7 @@ from neuroinv.training.records import (
     write_atomically,
 )
 from neuroinv.training.tensorboard import check_tensorboard, tensorboard
-from neuroinv.types import HindsightPolicy, InputError, PerScenario, Policy
+from neuroinv.types import HindsightPolicy, InputError, Policy
 
 MOST_LEVELS = 3  # of the seeds' fitted levels, shown in the table
 NORMAL_95 = 1.96  # standard errors to either side
@@ -243,28 +243,39 @@ def _score(
             filter(None, (fitted_level(experiment.instance, one) for one in of_seeds[:MOST_LEVELS]))
         )
         mean_exact = None if exact is None else float(np.mean(exact))
-        own = sign * _test_costs_of_seeds(experiment, policy, variables)
+        costs = _test_costs_of_seeds(experiment, policy, variables)
     else:
         mean_exact, detail = None, ""
         act = greedy(policy, variables)
-        own = sign * np.asarray(test_costs(experiment, act, True), np.float64)[None]
+        costs = jax.tree.map(lambda of_one: of_one[None], test_costs(experiment, act, True))
+    own, own_parts = _in_total(costs, sign)
     rows = []
     for reference in known:
-        tested, error, paired = None, None, None
+        tested, error, paired, parts = None, None, None, None
         if reference.policy is not None:
             act = greedy(reference.policy, reference.variables)
             hindsight = isinstance(reference.policy, HindsightPolicy)
-            costs = sign * np.asarray(test_costs(experiment, act, hindsight), np.float64)
-            value = float(np.mean(costs))
-            tested, error = Interval(value, value, value), _standard_error(costs)
-            paired = _over_paths(np.mean(own, axis=0) - costs)
-        rows.append(Row(reference.name, reference.detail, reference.exact, tested, error, paired))
+            values, parts = _in_total(test_costs(experiment, act, hindsight), sign)
+            mean = float(np.mean(values))
+            tested, error = Interval(mean, mean, mean), _standard_error(values)
+            paired = _over_paths(np.mean(own, axis=0) - values)
+        named = (reference.name, reference.detail, reference.exact)
+        rows.append(Row(*named, tested, error, paired, parts))
     rows += compared
     error = float(np.mean([_standard_error(of_seed) for of_seed in own]))
     tested = bootstrap(np.mean(own, axis=1))
-    rows.append(Row(config.policy.kind, detail, mean_exact, tested, error))
+    rows.append(Row(config.policy.kind, detail, mean_exact, tested, error, None, own_parts))
     bound = next((reference.name for reference in known if reference.is_bound), None)
     return Table(config.problem.name, config.policy.kind, profit, bound, tuple(rows))
+
+
+def _in_total(costs: Any, sign: float) -> tuple[Float64[np.ndarray, "*paths"], dict[str, float]]:
+    """The sum of named costs, path by path, and the mean of each; profits for a negative sign."""
+    parts = {
+        name: sign * float(np.mean(values)) + 0.0  # no minus before a zero
+        for name, values in costs._asdict().items()
+    }
+    return sign * np.asarray(total(costs), np.float64), parts
 
 
 def _standard_error(values: Float64[np.ndarray, " paths"]) -> float:
@@ -277,10 +288,9 @@ def _over_paths(values: Float64[np.ndarray, " paths"]) -> Interval:
     return Interval(mean, mean - reach, mean + reach)
 
 
-def _test_costs_of_seeds(
-    experiment: Experiment, policy: Policy, variables: PyTree
-) -> Float64[np.ndarray, "seeds paths"]:
-    """Average cost per counted period of each seed on each test scenario."""
+def _test_costs_of_seeds(experiment: Experiment, policy: Policy, variables: PyTree) -> Any:
+    """Average cost per counted period of each seed on each test scenario, by name; leaves are
+    `[seeds, paths]`."""
     chunk = experiment.config.training.seed_chunk
 
     # Parameters are an argument: as constants they would make another program of every problem.
@@ -288,11 +298,12 @@ def _test_costs_of_seeds(
         test = experiment._replace(test=experiment.test._replace(params=params))
         return in_chunks(lambda one: test_costs(test, greedy(policy, one), False), chunk, of_seeds)
 
-    return np.asarray(jax.jit(of_all)(variables, experiment.test.params), np.float64)
+    return jax.jit(of_all)(variables, experiment.test.params)
 
 
-def test_costs(experiment: Experiment, act: Act, hindsight: bool) -> PerScenario:
-    """Average cost per counted period of each test scenario, always on the same paths."""
+def test_costs(experiment: Experiment, act: Act, hindsight: bool) -> Any:
+    """Average cost per counted period of each test scenario, by name, always on the same paths;
+    leaves are `[paths]`."""
     config, test = experiment.config, experiment.test
 
     def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
@@ -302,7 +313,6 @@ def test_costs(experiment: Experiment, act: Act, hindsight: bool) -> PerScenario
     recorded = _sales_table(config) is not None
     block = test.periods if recorded else min(BLOCK, test.periods)
     key = branch(jax.random.key(config.problem.seed), Branch.TEST)
-    costs = streamed_average_costs(
+    return streamed_average_costs(
         experiment.problem, scored, test.params, key, test.periods, test.burn_in, block, hindsight
     )
-    return total(costs)

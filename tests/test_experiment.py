@@ -22,7 +22,7 @@ from neuroinv.build import build
 from neuroinv.config import digest, parse, to_mapping
 from neuroinv.experiment import evaluate, train
 from neuroinv.kept_runs import load, state_like
-from neuroinv.rollout import greedy
+from neuroinv.rollout import greedy, total
 from neuroinv.training import checkpoint
 from neuroinv.training.evaluation import BLOCK
 from neuroinv.training.records import open_run, read_facts, read_metrics, run_path
@@ -72,11 +72,21 @@ def test_the_table_says_how_far_its_paths_may_be_off(example):
     errors = []
     for seed in range(2):
         one = jax.tree.map(lambda leaf, seed=seed: leaf[seed], variables)
-        costs = experiments.test_costs(experiment, greedy(experiment.policy, one), False)
+        costs = total(experiments.test_costs(experiment, greedy(experiment.policy, one), False))
         errors.append(np.std(costs) / np.sqrt(len(costs)))
     assert finished.table.rows[-1].standard_error == pytest.approx(np.mean(errors), rel=1e-4)
     assert finished.table.rows[0].standard_error is None
     assert finished.table.rows[1].standard_error > 0
+
+
+def test_what_a_cost_is_made_of_sums_to_it(example):
+    _, finished = example
+    simulated = [row for row in finished.table.rows if row.tested]
+    assert len(simulated) == 3
+    for row in simulated:
+        assert sum(row.parts.values()) == pytest.approx(row.tested.estimate, rel=1e-5)
+        assert row.parts["holding"] > 0
+        assert row.parts["underage"] > 0
 
 
 def test_the_table_compares_path_by_path(example):

@@ -29,6 +29,8 @@ class Row(NamedTuple):
     """The run's policy less this one, path by path, with a 95 % interval over the test paths: what
     is left when their luck cancels. None for the run's own, for policies trained for comparison,
     and for what was not simulated."""
+    parts: dict[str, float] | None = None
+    """What the tested average is the sum of, by name: holding, underage, fixed and so on."""
 
     @property
     def value(self) -> float:
@@ -94,6 +96,25 @@ def render(table: Table) -> RichTable:
             assert gap is not None
             cells.append(f"{1 - gap:.2%}" if table.profit else f"{gap:+.2%}")
         shown.add_row(*cells, style="bold" if row.name == table.policy else None)
+    return shown
+
+
+def render_parts(table: Table) -> RichTable | None:
+    """What the test values are made of, for a terminal, without what is nothing for every policy;
+    None where nothing is known of it."""
+    simulated = [row for row in table.rows if row.parts]
+    names = list(dict.fromkeys(name for row in simulated for name in row.parts or ()))
+    shown_names = [name for name in names if any((row.parts or {}).get(name) for row in simulated)]
+    if not shown_names:
+        return None
+    shown = RichTable(box=SIMPLE_HEAD)
+    shown.add_column(f"test {'profit' if table.profit else 'cost'}, by kind")
+    for name in shown_names:
+        shown.add_column(name, justify="right")
+    for row in simulated:
+        parts = row.parts or {}
+        cells = [f"{parts[name]:.4f}" if name in parts else "" for name in shown_names]
+        shown.add_row(row.name, *cells, style="bold" if row.name == table.policy else None)
     return shown
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from neuroinv.analysis.statistics import Interval
-from neuroinv.analysis.table import Row, Table, read_table, to_json
+from neuroinv.analysis.table import Row, Table, read_table, render_parts, to_json
 from neuroinv.types import InputError
 
 
@@ -46,3 +46,17 @@ def test_a_table_survives_its_file(tmp_path):
 def test_a_run_without_a_table_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match=r"no table\.json"):
         read_table(tmp_path)
+
+
+def test_parts_that_are_nothing_for_all_are_not_shown():
+    optimum = OPTIMUM._replace(parts={"holding": 4.0, "underage": 6.2, "fixed": 0.0})
+    learned = Row("mlp", "", None, simulated(10.3), None, None, optimum.parts | {"underage": 0.0})
+    whole = Table("title", "mlp", False, "optimum", (Row("bound", "", 9.0, None), optimum, learned))
+    shown = render_parts(whole)
+    assert shown is not None
+    assert [column.header for column in shown.columns][1:] == ["holding", "underage"]
+    assert shown.row_count == 2
+
+
+def test_without_parts_there_is_nothing_to_show():
+    assert render_parts(table(OPTIMUM)) is None
