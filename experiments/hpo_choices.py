@@ -11,7 +11,7 @@ Each row compares runs that share seeds, networks and scenarios and differ in on
     batch mean        costs to go are compared with their mean over the batch, nothing is learned
     trace of one      costs to go are counted to the end, and what is learned is a baseline alone
 
-`percent` is how much the best dev cost of the choice lies above the default's, with a bootstrap
+`percent` is how much the best dev cost of the choice lies above the default's, with a 95 %
 interval over seeds; above zero the default is better. Seconds, date and commit are of the choice's
 run; both runs are to be of commits that train alike. Published (arXiv 2605.14297) of the cross
 term: within 2 %, with signs that its code and text do not agree on.
@@ -25,7 +25,7 @@ import numpy as np
 from cells import QUICK, dev_costs_of, option, origin, run_cell, seconds_of, write_table
 from figures import Figure
 
-from neuroinv.analysis.statistics import bootstrap
+from neuroinv.analysis.statistics import mean_interval
 
 SEEDS = 2 if QUICK else 8
 CHOICES = {
@@ -75,7 +75,7 @@ def row(cell: tuple[str, str]) -> dict:
     problem, choice = cell
     default, _, default_made = best_dev_costs(problem)
     other, train_seconds, made = best_dev_costs(problem, CHOICES[choice])
-    found = bootstrap(100 * (other / default - 1))
+    found = mean_interval(100 * (other / default - 1))
     return {
         "problem": problem,
         "choice": choice,

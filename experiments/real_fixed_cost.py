@@ -8,7 +8,7 @@ exist. Economic reorder is an (s, S) policy in multiples of economic order quant
 demand which leaves alone who is not worth an order; its three numbers are searched on the training
 weeks. Base-stock levels and the network without a choice follow gradients, which see nothing of the
 fixed cost; PPO is tried at one learning rate. `behind` is by how much less a variant earns than HPO
-on the same series, mean over seeds; its interval is a bootstrap over series. The share is of what a
+on the same series, mean over seeds; its interval is one of 95 % over series. The share is of what a
 policy earns that knows the future and orders every period, which is not a bound here.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 from cells import QUICK, option, origin, profits_on_test, run_cell, seconds_of, write_table
 from figures import Figure
 
-from neuroinv.analysis.statistics import bootstrap
+from neuroinv.analysis.statistics import mean_interval
 from neuroinv.kept_runs import load
 
 LEADER = "HPO"
@@ -61,7 +61,7 @@ def row(variant: str) -> dict:
     """One variant of the table."""
     profits, bound, run = profits_of(variant)
     of_seeds = profits.mean(axis=1)
-    behind = bootstrap(profits_of(LEADER)[0].mean(axis=0) - profits.mean(axis=0))
+    behind = mean_interval(profits_of(LEADER)[0].mean(axis=0) - profits.mean(axis=0))
     return {
         "variant": variant,
         "test_profit": float(profits.mean()),

@@ -6,9 +6,9 @@
 No published figures exist for this protocol. Two shares of the just-in-time profit are reported: of
 the total, which large sellers decide, and averaged over series, in which each counts once. Smallest
 sellers are the tenth of the series that sells least. `behind` is by how much less a variant earns
-than the network that reads scaled inputs, on the same series, mean over seeds; its interval is a
-bootstrap over series. The returns newsvendor may send stock back, which no store can: a reference.
-Quick: one variant of each kind, a few hundred updates, one seed.
+than the network that reads scaled inputs, on the same series, mean over seeds; its interval is
+one of 95 % over series. The returns newsvendor may send stock back, which no store can: a
+reference. Quick: one variant of each kind, a few hundred updates, one seed.
 """
 
 import functools
@@ -19,7 +19,7 @@ import numpy as np
 from cells import QUICK, option, origin, profits_on_test, run_cell, seconds_of, write_table
 from figures import Figure
 
-from neuroinv.analysis.statistics import bootstrap
+from neuroinv.analysis.statistics import mean_interval
 from neuroinv.kept_runs import load
 
 EVERYTHING = "inventory,past_demand,calendar,costs,lead_times,demand_scale"
@@ -75,7 +75,9 @@ def row(variant: str) -> dict:
     smallest = sales <= np.quantile(sales, 0.1)
     of_seeds = 100 * profits.sum(axis=1) / bound.sum()
     shares = 100 * profits / bound
-    behind = bootstrap((profits_of(LEADER)[0].mean(axis=0) - profits.mean(axis=0)).astype(float))
+    behind = mean_interval(
+        (profits_of(LEADER)[0].mean(axis=0) - profits.mean(axis=0)).astype(float)
+    )
     return {
         "variant": variant,
         "test_profit": float(profits.mean()),

@@ -16,7 +16,7 @@ import yaml
 from jaxtyping import Array, Float64, PyTree
 
 from neuroinv.analysis.figures import learning_curves
-from neuroinv.analysis.statistics import Interval, bootstrap
+from neuroinv.analysis.statistics import Interval, mean_interval
 from neuroinv.analysis.table import Row, Table, read_table, to_json
 from neuroinv.build import Experiment, as_scored, build, dev_scenarios
 from neuroinv.config import Config, SeriesDemand, parse
@@ -39,7 +39,6 @@ from neuroinv.training.tensorboard import check_tensorboard, tensorboard
 from neuroinv.types import HindsightPolicy, InputError, Policy
 
 MOST_LEVELS = 3  # of the seeds' fitted levels, shown in the table
-NORMAL_95 = 1.96  # standard errors to either side
 
 
 class Event(NamedTuple):
@@ -258,12 +257,12 @@ def _score(
             values, parts = _in_total(test_costs(experiment, act, hindsight), sign)
             mean = float(np.mean(values))
             tested, error = Interval(mean, mean, mean), _standard_error(values)
-            paired = _over_paths(np.mean(own, axis=0) - values)
+            paired = mean_interval(np.mean(own, axis=0) - values)
         named = (reference.name, reference.detail, reference.exact)
         rows.append(Row(*named, tested, error, paired, parts))
     rows += compared
     error = float(np.mean([_standard_error(of_seed) for of_seed in own]))
-    tested = bootstrap(np.mean(own, axis=1))
+    tested = mean_interval(np.mean(own, axis=1))
     rows.append(Row(config.policy.kind, detail, mean_exact, tested, error, None, own_parts))
     bound = next((reference.name for reference in known if reference.is_bound), None)
     return Table(config.problem.name, config.policy.kind, profit, bound, tuple(rows))
@@ -280,12 +279,6 @@ def _in_total(costs: Any, sign: float) -> tuple[Float64[np.ndarray, "*paths"], d
 
 def _standard_error(values: Float64[np.ndarray, " paths"]) -> float:
     return float(np.std(values) / np.sqrt(len(values)))
-
-
-def _over_paths(values: Float64[np.ndarray, " paths"]) -> Interval:
-    """The mean, with a 95 % interval by its standard error."""
-    mean, reach = float(np.mean(values)), NORMAL_95 * _standard_error(values)
-    return Interval(mean, mean - reach, mean + reach)
 
 
 def _test_costs_of_seeds(experiment: Experiment, policy: Policy, variables: PyTree) -> Any:

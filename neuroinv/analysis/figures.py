@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import matplotlib
@@ -10,7 +11,7 @@ import numpy as np
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from neuroinv.analysis.statistics import bootstrap
+from neuroinv.analysis.statistics import mean_interval
 from neuroinv.analysis.table import read_table
 from neuroinv.training.records import read_metrics
 
@@ -24,7 +25,7 @@ def learning_curves(path: Path) -> Path:
     steps = [record["step"] for record in records]
     costs = [np.asarray(record["dev_cost"], np.float64) for record in records]
     # A seed that diverged is not drawn; the table shows it.
-    curve = [bootstrap(sign * values[np.isfinite(values)]) for values in costs]
+    curve = [mean_interval(sign * values[np.isfinite(values)]) for values in costs]
     figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
     axes.plot(
         steps, [point.estimate for point in curve], label=f"{table.policy}, dev, mean of seeds"
@@ -32,8 +33,9 @@ def learning_curves(path: Path) -> Path:
     axes.fill_between(
         steps, [point.low for point in curve], [point.high for point in curve], alpha=0.25
     )
-    for style, row in zip(("-", "--", ":", "-."), table.references(), strict=False):
-        axes.axhline(row.value, color="black", linestyle=style, linewidth=0.9, label=row.name)
+    styles = itertools.product(("black", "gray"), ("-", "--", ":", "-."))
+    for (colour, style), row in zip(itertools.cycle(styles), table.references(), strict=False):
+        axes.axhline(row.value, color=colour, linestyle=style, linewidth=0.9, label=row.name)
     shown = [point.estimate for point in curve] + [row.value for row in table.references()]
     low, high = min(shown), max(shown)
     lines = [row.value for row in table.references()] or [low]

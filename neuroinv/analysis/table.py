@@ -60,13 +60,14 @@ class Table(NamedTuple):
     def gap(self, row: Row) -> float | None:
         """Share of the bound that a row costs too much, or earns too little; None without one.
 
-        Between exact values where both are known. Where a policy was only simulated it is compared
-        on the same paths, whose luck then cancels.
+        Between exact values where both are known. Where one was only simulated they are compared
+        on the same paths, whose luck then cancels. None too where the bound is zero.
         """
         reference = next((r for r in self.rows if r.name == self.bound), None)
-        if reference is None:
+        if reference is None or reference.value == 0:
             return None
-        if row.exact is None and row.tested is not None and reference.tested is not None:
+        exact = row.exact is not None and reference.exact is not None
+        if not exact and row.tested is not None and reference.tested is not None:
             excess = row.tested.estimate - reference.tested.estimate
         else:
             excess = row.value - reference.value
@@ -93,8 +94,8 @@ def render(table: Table) -> RichTable:
         cells = [name, exact, tested, interval]
         if table.bound:
             gap = table.gap(row)
-            assert gap is not None
-            cells.append(f"{1 - gap:.2%}" if table.profit else f"{gap:+.2%}")
+            shown_gap = f"{1 - (gap or 0):.2%}" if table.profit else f"{gap or 0:+.2%}"
+            cells.append("" if gap is None else shown_gap)
         shown.add_row(*cells, style="bold" if row.name == table.policy else None)
     return shown
 

@@ -58,12 +58,15 @@ def best_constant_order(
     mean = float(np.arange(demand.size) @ demand)
     best = ConstantOrder(order=0, cost=underage_cost * mean)
     for order in whole_orders_below_mean(demand)[1:]:
-        left = stock_left(demand, order)
+        left, whole = _longest_walk(demand, order)
         holding = holding_cost * float(np.arange(left.size) @ left)
         # What is ordered is sold in the end, so the rest of demand is lost.
         cost = holding + underage_cost * (mean - order)
+        # A walk that was cut off holds less stock than the whole one, so costs less.
         if cost >= best.cost:
             break
+        if not whole:
+            raise _too_spread(order, left.size)
         best = ConstantOrder(order, cost)
     return best
 
@@ -95,24 +98,39 @@ def stock_left(
             f"order is {order}; give whole units from 0 to {allowed[-1]}, below mean demand, or "
             "stock grows without end"
         )
-    largest = SHORTEST_WALK
+    left, whole = _longest_walk(demand, order)
+    if not whole:
+        raise _too_spread(order, left.size)
+    return left
+
+
+def _too_spread(order: int, reached: int) -> ValueError:
+    return ValueError(
+        f"order is {order}, so close to mean demand that stock reaches {reached} units; "
+        "order less, or count demand in larger units"
+    )
+
+
+def _longest_walk(
+    demand: Float64[np.ndarray, " support"], order: int
+) -> tuple[Float64[np.ndarray, " stock"], bool]:
+    """The walk, and whether it is whole or was cut off where the system would be too large."""
+    largest = max(SHORTEST_WALK, 2 * order)
     while True:
-        if largest * demand.size > LARGEST_SYSTEM:
-            raise ValueError(
-                f"order is {order}, so close to mean demand that stock reaches {largest} units; "
-                "order less, or count demand in larger units"
-            )
         left = _stock_left_up_to(demand, order, largest)
         enough = np.flatnonzero(np.cumsum(left[::-1])[::-1] > NEGLIGIBLE_TAIL)[-1] + 1
         if enough <= largest // 2:
-            return np.asarray(left[:enough] / left[:enough].sum())
+            return np.asarray(left[:enough] / left[:enough].sum()), True
+        if 2 * largest * demand.size > LARGEST_SYSTEM:
+            return left, False
         largest *= 2
 
 
 def _stock_left_up_to(
     demand: Float64[np.ndarray, " support"], order: int, largest: int
 ) -> Float64[np.ndarray, " stock"]:
-    """The walk that ends when it would pass `largest`, which tells whether it often would."""
+    """The walk that starts anew from nothing when it would pass `largest`, which tells whether it
+    often would. Path by path it holds no more than the one that goes on."""
     # Balance of state j > 0: pi_j = sum over d of pi_(j - order + d) P(D = d), with pi_0 = 1. Every
     # diagonal of this system is constant.
     diagonals = np.repeat(-demand[::-1, None], largest, axis=1)

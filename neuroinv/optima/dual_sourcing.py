@@ -79,7 +79,8 @@ def dual_sourcing_optimum(store: DualSourcing, tolerance: float = 1e-9) -> DualS
 
     Args:
         store: the store.
-        tolerance: largest distance allowed between the two bounds (cost per period).
+        tolerance: largest distance allowed between the two bounds (cost per period), or what
+            rounding leaves of large costs.
 
     Raises:
         ValueError: bad arguments, or a table too large for 2 GiB of memory.

@@ -182,7 +182,8 @@ def fixed_cost_lost_sales_optimum(
         holding_cost: per unit of stock left after demand and period.
         underage_cost: per unit of lost demand.
         fixed_cost: per order, 0 or more.
-        tolerance: largest distance allowed between the two bounds (cost per period).
+        tolerance: largest distance allowed between the two bounds (cost per period), or what
+            rounding leaves of large costs.
 
     Returns:
         The optimum, its table of orders and the bounds.
@@ -197,7 +198,7 @@ def fixed_cost_lost_sales_optimum(
     limit = highest_position(demand, lead_time, holding_cost, underage_cost)
     while True:
         check_memory(
-            max(lead_time, 1) * math.log2(limit + 1),
+            max(lead_time, 2) * math.log2(limit + 1),
             ARRAYS_HELD,
             f"lead_time {lead_time} with on-hand and orders up to {limit}",
             "best_capped_reorder_levels",

@@ -74,7 +74,8 @@ def lost_sales_optimum(
         lead_time: periods, 0 or more; 0 means the order serves the same period's demand.
         holding_cost: per unit of stock left after demand and period.
         underage_cost: per unit of lost demand.
-        tolerance: largest distance allowed between the two bounds (cost per period).
+        tolerance: largest distance allowed between the two bounds (cost per period), or what
+            rounding leaves of large costs.
 
     Returns:
         The optimum, its table of orders and the bounds.

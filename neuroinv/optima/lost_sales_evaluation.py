@@ -45,7 +45,8 @@ def policy_cost(
         order: maps states, one row each, to the units to order. A row is on-hand, next order to
             arrive, ..., latest order (lead_time numbers), or on-hand alone when lead_time is 0.
         max_states: most reachable states to list.
-        tolerance: largest distance allowed between the two bounds (cost per period).
+        tolerance: largest distance allowed between the two bounds (cost per period), or what
+            rounding leaves of large costs.
         fixed_cost: per period in which anything is ordered, 0 or more.
         start: the first state, a row as above (units); None for the empty system. Where a policy
             never leaves one set of states for another, it decides in which it is.
@@ -62,10 +63,13 @@ def policy_cost(
     if not tolerance > 0.0:
         raise ValueError(f"tolerance is {tolerance}; give a positive cost per period such as 1e-9")
     demand = checked_lost_sales_demand(probabilities)
-    empty = np.zeros(max(lead_time, 1), np.int64)
-    reached = reachable_states(
-        demand, lead_time, order, max_states, empty if start is None else start
-    )
+    first = np.zeros(max(lead_time, 1), np.int64) if start is None else np.asarray(start)
+    whole = np.issubdtype(first.dtype, np.integer)
+    if first.shape != (max(lead_time, 1),) or not whole or first.min() < 0:
+        raise ValueError(
+            f"start is {start}; give {max(lead_time, 1)} whole numbers of units, each 0 or more"
+        )
+    reached = reachable_states(demand, lead_time, order, max_states, first)
     states = decode(reached.codes, reached.radices)
     orders = checked_orders(order, states)
     step = one_period(states, orders, demand, lead_time, reached.radices)

@@ -17,8 +17,10 @@ ARRAYS_HELD = 7
 
 def check_limits(stock_limit: int, order_limit: int, lead_time: int) -> None:
     """Raise ValueError where tables with these limits (units) would need more than 2 GiB."""
+    stocks, orders = math.log2(stock_limit + 1), math.log2(order_limit + 1)
     check_memory(
-        math.log2(stock_limit + 1) + (lead_time - 1) * math.log2(order_limit + 1),
+        # Of values, or of what stock is left from what stock.
+        max(stocks + (lead_time - 1) * orders, 2 * stocks),
         ARRAYS_HELD,
         f"lead_time {lead_time} with on-hand up to {stock_limit} and orders up to {order_limit}",
         "best_capped_base_stock",

@@ -11,6 +11,7 @@ SWEEPS_BEFORE_SOLVING = 2_000
 MOST_STATES_SOLVED = 20_000
 MOST_SWEEPS = 20_000
 KEPT = 0.1
+ROUNDING = 8 * np.finfo(float).eps
 SOLVED_TOLERANCE = 1e-7
 
 
@@ -27,7 +28,8 @@ def long_run_average(
     Args:
         transitions: probability of the next state (column) from each (row).
         period_cost: expected cost of a period that begins in each state.
-        tolerance: largest distance allowed between the two bounds (cost per period).
+        tolerance: largest distance allowed between the two bounds (cost per period), or what
+            rounding leaves of large costs.
 
     Raises:
         RuntimeError: the tolerance was not reached, for instance because chance decides between
@@ -38,7 +40,7 @@ def long_run_average(
     solvable = period_cost.size <= MOST_STATES_SOLVED
     for _ in range(SWEEPS_BEFORE_SOLVING if solvable else MOST_SWEEPS):
         lower, upper = float(expected.min()), float(expected.max())
-        if upper - lower < tolerance:
+        if upper - lower < max(tolerance, ROUNDING * abs(upper)):
             return 0.5 * (lower + upper)
         # Keeping a tenth stops a periodic system from circling for ever.
         expected = (1.0 - KEPT) * (transitions @ expected) + KEPT * expected

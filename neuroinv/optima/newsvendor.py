@@ -101,6 +101,9 @@ def backlogged_optimum_normal(
 ) -> BaseStockOptimum:
     """Best base-stock level and its cost for normal demand.
 
+    Demand that is not clipped may be negative, and then takes orders back: stock beyond the level
+    is taken to be none, so this is a lower bound, and exact as far as demand is seldom negative.
+
     Args:
         mean: of one period's demand before clipping (units).
         std: of one period's demand before clipping (units).
@@ -146,6 +149,9 @@ def backlogged_cost_normal(
     clipped: bool,
 ) -> float:
     """Average cost per period of any base-stock level under normal demand.
+
+    Demand that is not clipped may be negative, and then takes orders back: stock beyond the level
+    is taken to be none, so this is a lower bound, and exact as far as demand is seldom negative.
 
     Args:
         level: base-stock level (units).

@@ -27,6 +27,7 @@ OrderCosts = Callable[[Int[np.ndarray, " sizes"]], Float64[np.ndarray, " sizes"]
 """Cost of an order of 0, 1, 2, ... units; infinite where a size cannot be ordered."""
 
 FIRST_SPAN, MOST_SPAN = 64, 1024  # units to either side of the base-stock level
+SELDOM_MORE = 1 - 1e-9  # chance of a demand within a window's half
 MOST_SWEEPS, REPEATED = 2_000, 50
 CLOSE = 1e-10  # share of the average cost, or of the holding cost where that is more
 # A step that keeps half of the old values cannot circle when cycles or demand make the system all
@@ -71,8 +72,9 @@ def order_size_optimum(
         ValueError: probabilities that do not add up to one or are all on demand 0, a cost per unit
             that is not positive, a lead time that is not a whole number of at least zero, or an
             order of nothing that costs something.
-        RuntimeError: a last jump, or an optimum that orders from or up to a level, more than some
-            500 units off the base-stock level; or values that do not settle.
+        RuntimeError: demand of a period or a last jump of more than some 500 units, or an optimum
+            that orders from or up to a level that far off the base-stock level; or values that do
+            not settle.
     """
     check_costs(holding_cost, underage_cost)
     check_lead_time(lead_time)
@@ -82,7 +84,8 @@ def order_size_optimum(
     total = discrete_sum(demand, lead_time + 1)
     base_stock = discrete_quantile(total, underage_cost / (underage_cost + holding_cost))
     span, before = FIRST_SPAN, np.inf
-    while span < last_jump:
+    # Two windows narrower than demand agree whatever is best: both have to order every period.
+    while span < max(last_jump, discrete_quantile(demand, SELDOM_MORE)):
         span *= 2
     while span <= MOST_SPAN:
         lowest = base_stock - span
@@ -93,8 +96,8 @@ def order_size_optimum(
             return OrderSizeOptimum(cost, lowest, orders)
         span, before = 2 * span, cost
     raise RuntimeError(
-        f"orders reach further than {MOST_SPAN} units to either side of the base-stock level; give "
-        "demand and orders in larger units"
+        f"demand or orders reach further than {MOST_SPAN // 2} units to either side of the "
+        "base-stock level; give demand and orders in larger units"
     )
 
 

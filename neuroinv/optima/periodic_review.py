@@ -20,8 +20,8 @@ stationary, stochastic demand, Manufacturing and Service Operations Management 5
 """
 
 import math
-from collections.abc import Sequence
-from itertools import count
+from collections.abc import Iterator, Sequence
+from itertools import count, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -84,9 +84,10 @@ def periodic_review_optimum(
             not a whole number of at least zero.
     """
     items = _checked_items(probabilities, lead_time, holding_cost, underage_cost, fixed_cost)
-    best = _best_levels(1, items, lead_time, fixed_cost)
-    for review_periods in count(2):
-        policy = _best_levels(review_periods, items, lead_time, fixed_cost)
+    best = PeriodicReviewPolicy(0, np.zeros(len(items), int), np.inf)
+    of_items = [_cycle_demands(item, lead_time) for item in items]
+    for review_periods, *demands in zip(count(1), *of_items, strict=True):
+        policy = _best_levels(review_periods, items, demands, fixed_cost)
         # Longer cycles cost no less than this one even if nothing is charged for their orders.
         if policy.cost - _ordering_cost(review_periods, items, fixed_cost) >= best.cost:
             break
@@ -114,7 +115,8 @@ def periodic_review_policy(
     """
     check_periods(review_periods)
     items = _checked_items(probabilities, lead_time, holding_cost, underage_cost, fixed_cost)
-    return _best_levels(review_periods, items, lead_time, fixed_cost)
+    demands = [_cycle_demand(item, lead_time, review_periods) for item in items]
+    return _best_levels(review_periods, items, demands, fixed_cost)
 
 
 def periodic_review_cost(
@@ -174,12 +176,14 @@ def _checked_items(
 
 
 def _best_levels(
-    review_periods: int, items: list[_Item], lead_time: int, fixed_cost: float
+    review_periods: int,
+    items: list[_Item],
+    demands: Sequence[Float64[np.ndarray, " summed"]],
+    fixed_cost: float,
 ) -> PeriodicReviewPolicy:
     cost = _ordering_cost(review_periods, items, fixed_cost)
     levels = []
-    for item in items:
-        demand = _cycle_demand(item, lead_time, review_periods)
+    for item, demand in zip(items, demands, strict=True):
         fractile = item.underage_cost / (item.underage_cost + item.holding_cost)
         levels.append(discrete_quantile(demand, fractile))
         cost += _stock_cost(item, levels[-1], demand)
@@ -190,13 +194,17 @@ def _cycle_demand(
     item: _Item, lead_time: int, review_periods: int
 ) -> Float64[np.ndarray, " summed"]:
     """Total demand that the level has to cover, in a random period of the cycle."""
+    return next(islice(_cycle_demands(item, lead_time), review_periods - 1, None))
+
+
+def _cycle_demands(item: _Item, lead_time: int) -> Iterator[Float64[np.ndarray, " summed"]]:
+    """The same for cycles of one period, of two, and so on without end."""
     total = discrete_sum(item.demand, lead_time + 1)
-    mixture = np.zeros((lead_time + review_periods) * (item.demand.size - 1) + 1)
-    for period in range(review_periods):
-        if period:
-            total = np.convolve(total, item.demand)
-        mixture[: total.size] += total / review_periods
-    return mixture
+    of_periods = total
+    for review_periods in count(1):
+        yield of_periods / review_periods
+        total = np.convolve(total, item.demand)
+        of_periods = total + np.pad(of_periods, (0, total.size - of_periods.size))
 
 
 def _stock_cost(item: _Item, level: float, demand: Float64[np.ndarray, " summed"]) -> float:

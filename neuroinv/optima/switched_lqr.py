@@ -1,8 +1,8 @@
 """Instances of the switched linear-quadratic regulator: modes that differ in what they can move.
 
-Simulators of these instances clip states at +-100, which saves no policy anything: with Q = I, a
-state that was clipped costs 10^4 in its period, far above what the references pay in all periods
-from any first state with coordinates up to 10 and the default numbers.
+The paper's simulator clips states at +-100, that of this package does not. It changes no reference:
+with Q = I, a state that was clipped costs 10^4 in its period, far above what the references pay in
+all periods from any first state with coordinates up to 10 and the default numbers.
 
 Sources: Alvo, Russo and Kanoria (2026), Policy optimization in hybrid discrete-continuous action
 spaces via mixed gradients, arXiv 2605.14297, for the random instances; Zhang, Hu and Abate (2012),

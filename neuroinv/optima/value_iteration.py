@@ -15,6 +15,7 @@ MOST_SWEEPS = 20_000
 # A step that keeps a tenth of the old values cannot circle for ever when demand makes the
 # system periodic, and leaves the average cost as it is.
 KEPT = 0.1
+ROUNDING = 8 * np.finfo(float).eps  # of values, in their difference of two sweeps
 LARGEST_MEMORY = 2.0 * 2**30
 
 
@@ -33,7 +34,8 @@ class Settled(NamedTuple):
 
 
 def settle(improve: Callable[[Values], Values], values: Values, tolerance: float) -> Settled:
-    """Improve values, in place, until the bounds on the average cost are within the tolerance.
+    """Improve values, in place, until the bounds on the average cost are within the tolerance, or as
+    close as the rounding of large values lets them come.
 
     `improve` gives the least expected cost of a period and the values that follow it.
 
@@ -44,7 +46,7 @@ def settle(improve: Callable[[Values], Values], values: Values, tolerance: float
     for _ in range(MOST_SWEEPS):
         change = improve(values) - values
         lower, upper = float(np.min(change)), float(np.max(change))
-        if upper - lower < tolerance:
+        if upper - lower < max(tolerance, ROUNDING * float(np.max(np.abs(values)))):
             return Settled(values, lower, upper)
         change *= 1.0 - KEPT
         values += change

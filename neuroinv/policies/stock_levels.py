@@ -71,7 +71,9 @@ def caps(
 
 
 def before_softplus(value: float) -> float:
-    """The number whose softplus is `value` > 0."""
+    """The number whose softplus is `value` >= 0; for zero that is minus infinity."""
+    if value == 0:
+        return -np.inf
     return float(value + np.log(-np.expm1(-value)))
 
 

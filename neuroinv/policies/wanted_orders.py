@@ -15,7 +15,7 @@ from neuroinv.problems.inventory.routing import route
 
 ONE = float(np.log(np.expm1(1.0)))  # softplus(ONE) = 1: an untrained net orders typical demand
 FIRST_COVER = 1.0  # periods of demand that an untrained net holds beyond those it must last for
-LEAST_COVER = -10.0  # periods; lower levels are all but one
+LARGEST_DROP = 10.0  # periods below FIRST_COVER that a level comes close to and never passes
 FLOOR = 0.05  # of typical demand: what a node that must ship shares out has a bounded derivative
 
 
@@ -38,8 +38,8 @@ def missing_orders(
     scale = _typical_demand(network, observation)
     if orders == "quantity":
         return scale * jax.nn.softplus(outputs + ONE)
-    low = -LEAST_COVER
-    level = FIRST_COVER + jnp.where(outputs > 0, outputs, low * jnp.tanh(outputs / low))
+    drop = LARGEST_DROP * jnp.tanh(outputs / LARGEST_DROP)
+    level = FIRST_COVER + jnp.where(outputs > 0, outputs, drop)
     missing = level - route(incoming(network).T, safety_cover(network, observation))
     return scale * missing * _share(network, outputs)
 

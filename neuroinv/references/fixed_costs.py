@@ -22,8 +22,9 @@ from neuroinv.references.joint_orders import joint_order_references
 from neuroinv.references.one_store import as_one_store
 from neuroinv.references.reference import Reference
 
-LONGEST_LOST_LEAD_TIME = 2  # periods; under lost sales the states multiply with each one more
-MOST_LOST_STATES = 20_000  # of its dynamic program, which takes half a minute with so many
+# Highest inventory position (units) by lead time that the dynamic program of lost sales looks at:
+# its work grows with the third power for lead times 0 and 1, the fourth for 2. Some half a minute.
+HIGHEST_LOST_POSITION = {0: 1000, 1: 1000, 2: 140}
 
 
 def fixed_cost_references(instance: Instance) -> tuple[Reference, ...]:
@@ -65,8 +66,7 @@ def _one_item(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
         variables = levels(best.reorder_level, best.order_up_to_level, None)
         return (Reference("optimum", detail, best.cost, policy, variables, True),)
     highest = store.mean * (store.underage_cost / store.holding_cost + store.lead_time + 1)
-    states = highest ** max(store.lead_time, 1)
-    if store.lead_time > LONGEST_LOST_LEAD_TIME or states > MOST_LOST_STATES:
+    if highest > HIGHEST_LOST_POSITION.get(store.lead_time, 0):
         return ()
     optimum = optima.fixed_cost_lost_sales_optimum(*system)
     capped = optima.best_capped_reorder_levels(*system)

@@ -19,7 +19,8 @@ def hindsight_references(instance: Instance) -> tuple[Reference, ...]:
 
 def _just_in_time_is_best(config: InventoryConfig, demand: SeriesDemand) -> bool:
     """Whether nobody can earn more: all demand is met, no stock is held, and orders are free. A
-    cost of zero is the least too, but nothing to measure a gap by."""
+    cost of zero is the least too, but nothing to measure a gap by. Whole orders miss a part of
+    sales that are not whole."""
     free = all(
         max(numbers(edge.procurement_cost)) == 0 and not has_sizes(edge)
         for edge in config.edges.values()
@@ -33,4 +34,4 @@ def _just_in_time_is_best(config: InventoryConfig, demand: SeriesDemand) -> bool
     )
     all_lost = config.unmet_demand == "lost" and demand.returns == "clip"
     earns = config.objective == "profit"
-    return earns and all_lost and starts_empty and free and not waits
+    return earns and all_lost and starts_empty and free and not waits and not config.whole_units

@@ -27,11 +27,12 @@ from neuroinv.policies.stock_levels import (
     levels,
 )
 from neuroinv.problems.inventory.dynamics import Observation
-from neuroinv.problems.inventory.instance import Instance
+from neuroinv.problems.inventory.instance import Instance, std_of
 from neuroinv.problems.switched_lqr import SwitchedLQR
 from neuroinv.references.reference import (
     Reference,
     example_observation,
+    name_of_optimum,
     single,
 )
 from neuroinv.types import Policy
@@ -84,6 +85,8 @@ def as_one_store(config: InventoryConfig) -> OneStore | None:
         case NormalDemand():
             if len(set(numbers(demand.std or demand.coefficient_of_variation or 0.0))) > 1:
                 return None
+            if _normal(mean, demand)[1] == 0:
+                return None
             return OneStore(int(lead_time), holding, underage, mean, demand)
         case PoissonDemand():
             probabilities = optima.poisson_pmf(mean)
@@ -103,11 +106,12 @@ def exact_store_costs(
     """Exact long-run average cost of each seed's variables, where theory can tell; else None.
 
     A base-stock level under backlogging has a closed form, but for whole orders of continuous
-    demand, after which the position lies anywhere within half a unit of the level. Under lost sales
-    with whole orders any policy is a Markov chain, whose stationary distribution is computed;
-    beyond PLENTY periods of stock, which it practically never sees, a policy is taken to order
-    nothing. The chain starts where scenarios start with most stock: a net may order nothing in the
-    empty system, for ever, and never come there otherwise.
+    demand, after which the position lies anywhere within half a unit of the level, and for demand
+    that may be returned. Under lost sales with whole orders any policy is a Markov chain, whose
+    stationary distribution is computed; beyond PLENTY periods of stock, and twice the base-stock
+    level, which it practically never sees, a policy is taken to order nothing. The chain starts
+    where scenarios start with most stock: a net may order nothing in the empty system, for ever,
+    and never come there otherwise.
     """
     store = as_one_store(instance.config)
     if store is None:
@@ -115,7 +119,9 @@ def exact_store_costs(
     whole = instance.config.whole_units
     if instance.config.unmet_demand == "backlogged":
         continuous = whole and isinstance(store.demand, NormalDemand)
-        if continuous or any(set(variables) != {"cover"} for variables in of_seeds):
+        if continuous or _name_of_optimum(store) != "optimum":
+            return None
+        if any(set(variables) != {"cover"} for variables in of_seeds):
             return None
         found = [level_of(instance, variables) for variables in of_seeds]
         return [_backlogged_cost(store, float(round(x)) if whole else x) for x in found]
@@ -130,6 +136,9 @@ def exact_store_costs(
         return whole_units(instance.network, policy.apply(variables, seen).mode(), seen.on_hand)[0]
 
     compiled = jax.jit(jax.vmap(ordered, (None, 0)))
+    demand, costs = store.demand, (store.holding_cost, store.underage_cost)
+    level = optima.backlogged_optimum_discrete(demand, store.lead_time, *costs).level
+    plenty = max(PLENTY * store.mean, 2 * level + 1)
 
     def cost(variables: PyTree) -> float:
         def order(states: Int[np.ndarray, "states dimension"]) -> Int[np.ndarray, " states"]:
@@ -138,13 +147,11 @@ def exact_store_costs(
             padded = np.zeros((size, states.shape[1]), np.float32)
             padded[: len(states)] = states
             orders = np.asarray(compiled(variables, padded)).astype(np.int64)[: len(states)]
-            return np.where(states.sum(axis=1) > PLENTY * store.mean, 0, orders)
+            return np.where(states.sum(axis=1) > plenty, 0, orders)
 
-        costs = (store.holding_cost, store.underage_cost)
-        assert not isinstance(store.demand, NormalDemand)
         most = round(instance.config.initial_inventory[1] * store.mean)
         start = np.full(max(store.lead_time, 1), most)
-        return optima.policy_cost(store.demand, store.lead_time, *costs, order, start=start)
+        return optima.policy_cost(demand, store.lead_time, *costs, order, start=start)
 
     try:
         return [cost(variables) for variables in of_seeds]
@@ -156,7 +163,7 @@ def exact_store_costs(
 def _backlogged_cost(store: OneStore, level: float) -> float:
     lead_time, costs = store.lead_time, (store.holding_cost, store.underage_cost)
     if isinstance(store.demand, NormalDemand):
-        mean, std, clipped = _normal(store, store.demand)
+        mean, std, clipped = _normal(store.mean, store.demand)
         return optima.backlogged_cost_normal(level, mean, std, lead_time, *costs, clipped)
     return optima.backlogged_cost_discrete(level, store.demand, lead_time, *costs)
 
@@ -184,15 +191,21 @@ def _seen(observation: Observation, state: jax.Array) -> Observation:
 def _newsvendor(instance: Instance, store: OneStore) -> Reference:
     lead_time, costs = store.lead_time, (store.holding_cost, store.underage_cost)
     if isinstance(store.demand, NormalDemand):
-        mean, std, clipped = _normal(store, store.demand)
+        mean, std, clipped = _normal(store.mean, store.demand)
         best = optima.backlogged_optimum_normal(mean, std, lead_time, *costs, clipped)
     else:
         best = optima.backlogged_optimum_discrete(store.demand, lead_time, *costs)
+    named = (_name_of_optimum(store), f"base-stock {best.level:.3f}", best.cost)
     if best.level <= 0:  # no cover stands for it
-        return Reference("optimum", f"base-stock {best.level:.3f}", best.cost, None, {}, True)
+        return Reference(*named, None, {}, True)
     variables = {"cover": _cover(best.level, store)}
-    policy = base_stock(instance.network, 1.0)
-    return Reference("optimum", f"base-stock {best.level:.3f}", best.cost, policy, variables, True)
+    return Reference(*named, base_stock(instance.network, 1.0), variables, True)
+
+
+def _name_of_optimum(store: OneStore) -> str:
+    if isinstance(store.demand, NormalDemand):
+        return name_of_optimum(*_normal(store.mean, store.demand))
+    return "optimum"
 
 
 def _lost_sales(instance: Instance, store: OneStore) -> tuple[Reference, ...]:
@@ -224,7 +237,7 @@ def _lost_sales(instance: Instance, store: OneStore) -> tuple[Reference, ...]:
         ),
         Reference(
             "best capped base-stock",
-            f"S={capped.level}, r={capped.cap}",
+            f"S={capped.level}, r={capped.cap}" if capped.cap else "never orders",
             capped.cost,
             capped_base_stock(network, 1.0, 1.0),
             capped_variables,
@@ -237,10 +250,10 @@ def _cover(level: float, store: OneStore) -> jax.Array:
     return jnp.asarray([before_softplus(level / (store.mean * (store.lead_time + 1)))], jnp.float32)
 
 
-def _normal(store: OneStore, config: NormalDemand) -> tuple[float, float, bool]:
+def _normal(mean: float, config: NormalDemand) -> tuple[float, float, bool]:
     """Mean, standard deviation, and whether negative demand is clipped."""
     if config.std is not None:
-        return store.mean, numbers(config.std)[0], config.clipped
+        return mean, numbers(config.std)[0], config.clipped
     assert config.coefficient_of_variation is not None
-    std = round(store.mean * numbers(config.coefficient_of_variation)[0], 3)
-    return store.mean, std, config.clipped
+    std = float(std_of(mean, numbers(config.coefficient_of_variation)[0]))
+    return mean, std, config.clipped

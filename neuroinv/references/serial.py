@@ -29,7 +29,7 @@ from neuroinv.problems.inventory.network import (
     sources,
 )
 from neuroinv.references.fixed import fixed_parameters
-from neuroinv.references.reference import Reference, example_observation
+from neuroinv.references.reference import Reference, example_observation, name_of_optimum
 
 Levels = Float64[np.ndarray, " locations"]
 
@@ -64,12 +64,20 @@ def serial_references(instance: Instance) -> tuple[Reference, ...]:
         best = optima.serial_optimum_normal(serial.mean, serial.std, *costs, serial.clipped)
     else:
         best = optima.serial_optimum_discrete(serial.probabilities, *costs)
+    detail = "echelon " + " ".join(f"{level:.2f}" for level in best.levels)
+    named = (_name_of_optimum(serial), detail, best.cost)
+    if best.levels.min() < 0:  # no cover stands for it
+        return (Reference(*named, None, {}, True),)
     levels = np.empty(len(serial.order))
     levels[list(serial.order)] = best.levels
     variables = variables_of_levels(instance.network, levels, example_observation(instance))
-    detail = "echelon " + " ".join(f"{level:.2f}" for level in best.levels)
-    policy = echelon_stock(instance.network, 1.0)
-    return (Reference("optimum", detail, best.cost, policy, variables, True),)
+    return (Reference(*named, echelon_stock(instance.network, 1.0), variables, True),)
+
+
+def _name_of_optimum(serial: Serial) -> str:
+    if serial.probabilities is None:
+        return name_of_optimum(serial.mean, serial.std, serial.clipped)
+    return "optimum"
 
 
 def _with_fixed_cost(instance: Instance, serial: Serial) -> Reference:
@@ -90,9 +98,11 @@ def _with_fixed_cost(instance: Instance, serial: Serial) -> Reference:
 
 def exact_echelon_costs(instance: Instance, of_seeds: list[PyTree]) -> list[float] | None:
     """Exact long-run average cost of each seed's echelon levels; None where the system is not
-    serial."""
+    serial, where orders are whole, and where demand may be returned."""
     serial = as_serial(instance)
     if serial is None or instance.config.whole_units:
+        return None
+    if _name_of_optimum(serial) != "optimum":
         return None
     observation = example_observation(instance)
     costs = (serial.lead_times, serial.holding_costs, serial.underage_cost)

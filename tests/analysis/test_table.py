@@ -3,7 +3,7 @@
 import pytest
 
 from neuroinv.analysis.statistics import Interval
-from neuroinv.analysis.table import Row, Table, read_table, render_parts, to_json
+from neuroinv.analysis.table import Row, Table, read_table, render, render_parts, to_json
 from neuroinv.types import InputError
 
 
@@ -60,3 +60,18 @@ def test_parts_that_are_nothing_for_all_are_not_shown():
 
 def test_without_parts_there_is_nothing_to_show():
     assert render_parts(table(OPTIMUM)) is None
+
+
+def test_a_bound_that_was_only_simulated_is_compared_on_the_same_paths():
+    bound = Row("bound", "", None, simulated(10.0))
+    known = Row("round robin", "", 11.5, simulated(11.0))
+    both = Table("title", "mlp", False, "bound", (bound, known))
+    assert both.gap(known) == pytest.approx(0.1)
+
+
+def test_there_is_no_gap_to_a_bound_of_nothing():
+    nothing = Row("just_in_time", "", None, simulated(0.0))
+    learned = Row("mlp", "", None, simulated(0.2))
+    both = Table("title", "mlp", True, "just_in_time", (nothing, learned))
+    assert both.gap(learned) is None
+    assert render(both).row_count == 2

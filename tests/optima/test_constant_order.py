@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuroinv.optima import geometric_pmf, lost_sales_optimum, poisson_pmf, policy_cost
+from neuroinv.optima import (
+    constant_order,
+    geometric_pmf,
+    lost_sales_optimum,
+    poisson_pmf,
+    policy_cost,
+)
 from neuroinv.optima.constant_order import best_constant_order, stock_left
 from neuroinv.optima.demand_sums import discrete_sum
 from neuroinv.optima.lost_sales_evaluation import period_costs
@@ -108,3 +114,22 @@ def test_an_order_too_close_to_mean_demand_is_refused():
 def test_bad_input_names_the_field_the_value_and_the_remedy(arguments, field):
     with pytest.raises(ValueError, match=f"{field}.*(give|scale)"):
         best_constant_order(*arguments)
+
+
+def test_orders_may_be_of_any_size():
+    found = best_constant_order(poisson_pmf(100.0), 1.0, 39.0)
+    assert found.order == 99
+    left = stock_left(poisson_pmf(100.0), 99)
+    assert found.cost == pytest.approx(np.arange(left.size) @ left + 39.0)
+
+
+def test_an_order_that_is_too_close_to_mean_demand_need_not_be_the_best():
+    demand = geometric_pmf(20.0)
+    best = best_constant_order(demand, 1.0, 9.0)
+    with pytest.MonkeyPatch.context() as patch:
+        # Room for the walk of the best order, and not quite for that of the next.
+        needed = 2 * len(stock_left(demand, best.order + 1)) * len(demand)
+        patch.setattr(constant_order, "LARGEST_SYSTEM", needed - 1)
+        with pytest.raises(ValueError, match="so close to mean demand"):
+            stock_left(demand, best.order + 1)
+        assert best_constant_order(demand, 1.0, 9.0) == best

@@ -194,3 +194,10 @@ def test_bad_input_names_the_field_the_value_and_the_remedy(solve, arguments, fi
 def test_tolerance_must_be_positive():
     with pytest.raises(ValueError, match=r"tolerance is 0.0.*give"):
         lost_sales_optimum(POISSON, 1, 1.0, 9.0, tolerance=0.0)
+
+
+def test_any_unit_of_money_will_do():
+    store, scale = (poisson_pmf(5.0), 2), 1e6
+    for solve in (lost_sales_optimum, best_base_stock):
+        cost = solve(*store, 1.0, 9.0).cost
+        assert solve(*store, scale, 9.0 * scale).cost == pytest.approx(scale * cost, rel=1e-8)

@@ -46,6 +46,12 @@ def test_what_every_unit_costs_is_paid_for_all_demand(system):
     assert found.cost == pytest.approx(expected, rel=1e-8, abs=1e-8)
 
 
+def test_an_order_may_last_for_longer_than_the_first_window_is_wide():
+    demand = poisson_pmf(200.0)
+    found = order_size_optimum(demand, 0, 1.0, 50.0, fixed(800.0), 0)
+    assert found.cost == pytest.approx(fixed_cost_optimum(demand, 0, 1.0, 50.0, 800.0).cost)
+
+
 def discounted(sizes):
     unit_cost = 2.0 - np.where(sizes >= 60, 0.4, np.where(sizes >= 30, 0.2, 0.0))
     return np.where(sizes > 0, 10.0 + unit_cost * sizes, 0.0)
@@ -105,8 +111,10 @@ def test_what_cannot_be_answered_is_said(monkeypatch):
         order_size_optimum(*SYSTEMS[0], lambda sizes: np.full(sizes.shape, 3.0), 0)
     with pytest.raises(
         RuntimeError,
-        match=r"further than 128 units .* give demand and orders in larger units",
+        match=r"further than 64 units .* give demand and orders in larger units",
     ):
         order_size_optimum(*SYSTEMS[0], fixed(1e4), 0)
-    with pytest.raises(RuntimeError, match="orders reach further than 128 units"):
+    with pytest.raises(RuntimeError, match="orders reach further than 64 units"):
         order_size_optimum(*SYSTEMS[0], fixed(1.0), 129)
+    with pytest.raises(RuntimeError, match="demand or orders reach further"):
+        order_size_optimum(poisson_pmf(200.0), 0, 1.0, 9.0, fixed(1.0), 0)

@@ -115,3 +115,9 @@ def test_policy_that_fills_up_without_end_is_refused():
 def test_policy_cost_refuses_orders_that_are_not_whole_units(order, complaint):
     with pytest.raises(ValueError, match=f"{complaint}.*return"):
         policy_cost(POISSON, 1, 1.0, 9.0, order)
+
+
+@pytest.mark.parametrize("start", [[0], [0, 0, 0, 0], [0, -1, 0], [0.5, 0.0, 0.0], 3])
+def test_a_start_of_another_store_is_refused(start):
+    with pytest.raises(ValueError, match=r"start is .* give 3 whole numbers of units"):
+        policy_cost(poisson_pmf(2.0), 3, 1.0, 9.0, lambda states: 0 * states[:, 0], start=start)

@@ -269,15 +269,17 @@ def test_theory_is_silent_outside_its_assumptions(tmp_path, overrides):
     assert references(build(small_config(tmp_path, *overrides)).instance) == ()
 
 
-@pytest.mark.parametrize("fixed_cost", [0, 5])
-def test_just_in_time_is_a_bound_only_where_orders_are_free(tmp_path, fixed_cost):
-    """It orders every unit by itself, which may cost more than waiting saves."""
+@pytest.mark.parametrize(("fixed_cost", "whole"), [(0, False), (0, True), (5, False)])
+def test_just_in_time_is_a_bound_only_where_orders_are_free(tmp_path, fixed_cost, whole):
+    """It orders every unit by itself, which may cost more than waiting saves, and of sales that are
+    not whole misses a part where orders are."""
     sales = f"problem.demand.path={sales_file(tmp_path, weeks=150)}"
     given = ["problem=real_fixed_cost_store", f"problem.edges.order.fixed_cost={fixed_cost}"]
+    given += [f"problem.whole_units={whole}"]
     weeks = ["train=[0,60]", "dev=[50,110]", "test=[100,150]"]
     given += [f"problem.demand.{split}" for split in weeks]
     columns = "problem.demand.columns={location: location, quantity: quantity}"
-    whole = [f"training.{s}={{scenarios: null, periods: null, burn_in: 8}}" for s in SPLITS]
-    config = small_config(tmp_path, *given, sales, columns, *whole, "training.batch=6")
+    every = [f"training.{s}={{scenarios: null, periods: null, burn_in: 8}}" for s in SPLITS]
+    config = small_config(tmp_path, *given, sales, columns, *every, "training.batch=6")
     (just_in_time,) = references(build(config).instance)
-    assert just_in_time.is_bound == (not fixed_cost)
+    assert just_in_time.is_bound == (not fixed_cost and not whole)

@@ -5,15 +5,17 @@ import numpy as np
 import pytest
 from small_runs import small_config
 
+from neuroinv import experiment as experiments  # test_costs would be taken for a test
 from neuroinv import optima
 from neuroinv.build import build
 from neuroinv.policies.stock_levels import base_stock
-from neuroinv.references import fitted_level, references
+from neuroinv.references import exact_costs, fitted_level, references
 from neuroinv.references.one_store import (
     as_one_store,
     exact_store_costs,
     one_store_references,
 )
+from neuroinv.rollout import greedy, total
 
 
 def cover_of(level: float, lead_time: int = 4, mean: float = 5.0) -> dict:
@@ -98,3 +100,45 @@ def test_geometric_demand_has_its_optimum(tmp_path):
     )
     assert references(build(config).instance)[0].exact == pytest.approx(14.51, abs=5e-3)
     jax.clear_caches()
+
+
+RETURNS = ("problem.demand.clipped=false", "problem.demand.mean=2", "problem.demand.std=5")
+
+
+@pytest.mark.parametrize("problem", ["one_store_backlogged", "serial_3"])
+def test_where_demand_may_be_returned_the_closed_form_is_a_lower_bound(tmp_path, problem):
+    test = "training.test={scenarios: 256, periods: 1000, burn_in: 500}"
+    experiment = build(small_config(tmp_path, f"problem={problem}", *RETURNS, test))
+    (found,) = references(experiment.instance)
+    assert (found.name, found.is_bound) == ("lower bound", True)
+    act = greedy(found.policy, found.variables)
+    costs = np.asarray(total(experiments.test_costs(experiment, act, False)))
+    assert costs.mean() - 4 * costs.std() / np.sqrt(len(costs)) > found.exact
+    policy = small_config(tmp_path, "problem=serial_3", "policy=echelon_stock", net=False).policy
+    assert exact_costs(experiment.instance, policy, found.policy, [found.variables]) is None
+
+
+def test_levels_below_zero_have_a_cost_and_no_policy(tmp_path):
+    change = ("problem.demand.mean=0.5", "problem.nodes.store.underage_cost=0.05")
+    config = small_config(tmp_path, "problem=serial_3", *RETURNS[:1], RETURNS[2], *change)
+    (found,) = references(build(config).instance)
+    assert found.policy is None
+    assert found.exact > 0
+
+
+def test_demand_that_hardly_ever_comes_has_the_exact_cost_of_its_level(tmp_path):
+    mean, underage = 0.02, 999.0
+    change = (f"problem.demand.mean={mean}", f"problem.nodes.store.underage_cost={underage}")
+    instance = build(small_config(tmp_path, *change)).instance
+    best = optima.best_base_stock(optima.poisson_pmf(mean), 4, 1.0, underage)
+    level = [cover_of(best.level, mean=mean)]
+    (cost,) = exact_store_costs(instance, base_stock(instance.network, 1.0), level)
+    assert cost == pytest.approx(best.cost, rel=1e-6)
+
+
+def test_demand_that_rounds_to_no_spread_has_no_reference(tmp_path):
+    change = ("~problem.demand.std", "+problem.demand.coefficient_of_variation=0.25")
+    config = small_config(
+        tmp_path, "problem=one_store_backlogged", *change, "problem.demand.mean=0.001"
+    )
+    assert references(build(config).instance) == ()

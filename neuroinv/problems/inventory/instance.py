@@ -279,13 +279,18 @@ def _order_sizes(
     )
 
 
+def std_of(mean: Any, coefficient_of_variation: Any) -> Any:
+    """Standard deviation of normal demand (units), to three digits as in the paper's settings."""
+    return np.round(mean * coefficient_of_variation, 3)
+
+
 def _synthetic(config: Any, drawn: Any) -> Demand:
     mean: Float64[np.ndarray, "scenarios demands"] = drawn("mean")
     if isinstance(config, NormalDemand):
         if config.std is not None:
             std = drawn("std")
         else:
-            std = np.round(mean * drawn("coefficient_of_variation"), 3)
+            std = std_of(mean, drawn("coefficient_of_variation"))
         lower = 0.0 if config.clipped else -np.inf
         everywhere = np.ones(len(mean))
         return Normal(
