@@ -21,10 +21,9 @@ import numpy as np
 
 from neuroinv.build import build
 from neuroinv.composition import compose
-from neuroinv.config import MLPConfig, nearest, parse
+from neuroinv.config import nearest, parse
 from neuroinv.gradients import pathwise
 from neuroinv.keys import Branch, branch
-from neuroinv.problems.inventory.instance import Instance
 from neuroinv.rollout import draw, greedy, total
 from neuroinv.scenarios import chunk_size
 from neuroinv.types import InputError
@@ -64,15 +63,10 @@ def _case(name: str, overrides: list[str], repeats: int) -> Iterator[dict[str, A
     key = branch(jax.random.key(config.seed), Branch.TRAIN)
     scenarios = draw(experiment.problem, params, key, experiment.train.periods)
     assert experiment.algorithm is not None
-    assert isinstance(experiment.instance, Instance)
-    assert isinstance(config.policy, MLPConfig)
     state = experiment.algorithm.init(jax.random.key(config.seed))
-    kernels = [x for x in jax.tree.leaves(state.variables) if x.ndim == 2]
-    widths = [config.policy.hidden[0], *config.policy.hidden[1:]]
-    inputs = sum(x.size for x in kernels) - sum(a * b for a, b in itertools.pairwise(widths))
-    inputs = (inputs - widths[-1] * len(experiment.instance.network.edges)) // widths[0]
-    shapes = [inputs, *widths, len(experiment.instance.network.edges)]
-    products = 2 * sum(a * b for a, b in itertools.pairwise(shapes))
+    kernels = [leaf for leaf in jax.tree.leaves(state.variables) if leaf.ndim == 2]
+    shapes = [kernels[0].shape[0], *(kernel.shape[1] for kernel in kernels)]
+    products = 2 * sum(kernel.size for kernel in kernels)
 
     def cost(variables, scenarios):
         act = greedy(policy, variables)

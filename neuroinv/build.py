@@ -15,7 +15,7 @@ from neuroinv.algorithms.hdpo import hdpo
 from neuroinv.algorithms.hpo import hpo
 from neuroinv.algorithms.learned_critic import learned_critic
 from neuroinv.algorithms.ppo import ppo
-from neuroinv.algorithms.proximal import trained_periods
+from neuroinv.algorithms.proximal import check_minibatches, trained_periods
 from neuroinv.algorithms.reinforce import reinforce
 from neuroinv.algorithms.relaxed import relaxed
 from neuroinv.config import (
@@ -40,6 +40,7 @@ from neuroinv.config import (
     ReinforceConfig,
     RelaxedConfig,
     ReturnsNewsvendorConfig,
+    SeriesDemand,
     SplitConfig,
     SwitchedLQRConfig,
     SymmetryAwareConfig,
@@ -133,7 +134,10 @@ def build(config: Config) -> Experiment:
             f"training.batch={training.batch} is more than the {count} training scenarios; lower it"
         )
     if isinstance(config.algorithm, HPOConfig | PPOConfig):
-        trained_periods(config.algorithm, train.periods)  # refuses ends that leave none
+        # Refuses ends that leave none, too.
+        trained = range(train.periods)[trained_periods(config.algorithm, train.periods)]
+        if isinstance(config.algorithm, PPOConfig) or config.algorithm.epochs > 1:
+            check_minibatches(config.algorithm.minibatches, training.batch * len(trained))
     if isinstance(config.policy, EconomicReorderConfig):
         _check_economic_reorder(config)
     policy = _policy_on(instance, train.params, config.policy)
@@ -145,15 +149,15 @@ def build(config: Config) -> Experiment:
         elif isinstance(config.algorithm, LearnedCriticConfig):
             _check_warm_up(config.algorithm, training)
         example = first_observation(problem, dev.params)
-        trained = build_algorithm(config, problem, policy, example, train.burn_in)
+        named = build_algorithm(config, problem, policy, example, train.burn_in)
         # Traced, not run: what does not fit is refused before any optimum is computed.
-        jax.eval_shape(trained.init, jax.random.key(0))
+        jax.eval_shape(named.init, jax.random.key(0))
 
         def act(variables: PyTree) -> Callable[[PyTree], PyTree]:
-            decide = trained.act(variables)
+            decide = named.act(variables)
             return lambda seen: as_scored(instance, seen, decide(seen))
 
-        algorithm = trained._replace(act=act)
+        algorithm = named._replace(act=act)
     return Experiment(config, instance, problem, policy, algorithm, train, dev, test)
 
 
@@ -317,6 +321,33 @@ def _episode(training: TrainingConfig) -> int:
             "experiment=switched_lqr"
         )
     return length
+
+
+def check_weeks(experiment: Experiment) -> None:
+    """Raise InputError where a policy would be scored on recorded demand that it was trained or
+    chosen on."""
+    if not isinstance(experiment.instance, Instance):
+        return
+    demand = experiment.instance.config.demand
+    if not isinstance(demand, SeriesDemand):
+        return
+
+    def weeks(name: Split, from_period: int) -> tuple[int, int]:
+        split: ResolvedSplit = getattr(experiment, name)
+        first = getattr(demand, name)[0] + demand.past_periods
+        return first + from_period, first + split.periods
+
+    first, last = weeks("test", experiment.test.burn_in)
+    for name, others in (
+        ("train", weeks("train", 0)),
+        ("dev", weeks("dev", experiment.dev.burn_in)),
+    ):
+        if first < others[1] and others[0] < last:
+            raise InputError(
+                f"problem.demand.test counts periods {first} to {last} of the table, of which "
+                f"{name} has {others[0]} to {others[1]}; move one of them, or raise "
+                "training.test.burn_in"
+            )
 
 
 def _instead_of_a_table(instance: Instance | SwitchedLQR) -> str:

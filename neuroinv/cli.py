@@ -78,7 +78,7 @@ def _train(arguments: list[str]) -> None:
 
     def job(composed: DictConfig) -> None:
         try:
-            _train_one(composition.plain(composed))
+            _train_one(composition.in_one_sentence(lambda: composition.plain(composed)))
         except InputError as error:  # one bad job must not end a sweep
             _complain(error)
             failures.append(str(error))
@@ -91,9 +91,16 @@ def _train(arguments: list[str]) -> None:
     sys.argv = ["neuroinv", *arguments]
     folder = str(composition.conf_folder())
     run = hydra.main(config_path=folder, config_name="train", version_base="1.3")(job)
-    composition.in_one_sentence(run)
+    composition.in_one_sentence(run, _folder_of(arguments))
     if failures:
         sys.exit(2)
+
+
+def _folder_of(arguments: list[str]) -> Path | None:
+    """The folder of the user's own configs, as Hydra's command line names it."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd", type=Path)
+    return parser.parse_known_args(arguments)[0].config_dir
 
 
 def _train_one(mapping: dict) -> None:
@@ -159,12 +166,15 @@ def _show(console: Console, table: Table) -> None:
 
 def _list(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser("neuroinv list", description="What there is to compose.")
-    parser.parse_args(arguments)
+    parser.add_argument(
+        "--config-dir", type=Path, metavar="DIR", help="a folder of your own that has more"
+    )
+    folder = parser.parse_args(arguments).config_dir
     from neuroinv.composition import choices
 
     for group in ("problem", "policy", "algorithm", "experiment"):
         print(group)
-        for name, line in choices(group).items():
+        for name, line in choices(group, folder).items():
             print(f"  {name:<24}{line}")
 
 

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
     ConfigTypeError,
+    InterpolationKeyError,
     OmegaConfBaseException,
 )
 
@@ -29,11 +31,17 @@ def conf_folder() -> Path:
     return next(folder for folder in (package / "conf", package.parent / "conf") if folder.is_dir())
 
 
-def choices(group: str) -> dict[str, str]:
-    """Every config of a group with its first line of comment."""
+def choices(group: str, folder: Path | None = None) -> dict[str, str]:
+    """Every config of a group with its first line of comment, those of a folder of the user's own
+    included."""
     found = {}
-    for file in sorted((conf_folder() / group).glob("*.yaml")):
-        comments = [line[2:] for line in file.read_text().splitlines() if line.startswith("# ")]
+    folders = [conf_folder(), *([] if folder is None else [folder])]
+    for file in sorted(file for one in folders for file in (one / group).glob("*.yaml")):
+        comments = [
+            line[2:]
+            for line in file.read_text("utf-8", "replace").splitlines()
+            if line.startswith("# ")
+        ]
         lines = [line for line in comments if not line.startswith("@package")]
         found[file.stem] = lines[0] if lines else ""
     return found
@@ -58,13 +66,15 @@ def compose(overrides: list[str], folder: Path | None = None) -> dict[str, Any]:
     """
     from hydra import compose, initialize_config_dir
 
+    if folder is not None and not folder.is_dir():
+        raise InputError(f"'{folder}' is no folder; name one that holds problem/ or another group")
     searched = [] if folder is None else [f"hydra.searchpath=['file://{folder.resolve()}']"]
 
     def composed() -> dict[str, Any]:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
             return plain(compose("train", overrides=[*searched, *overrides]))
 
-    return in_one_sentence(composed)
+    return in_one_sentence(composed, folder)
 
 
 def override(
@@ -100,17 +110,33 @@ def override(
             OmegaConf.update(config, one.key_or_group, value, merge=merge)
         return plain(config)
 
-    return in_one_sentence(overridden)
+    return in_one_sentence(overridden, folder)
 
 
-def in_one_sentence(function: Callable[[], Result]) -> Result:
-    """Call `function`; what Hydra and OmegaConf raise becomes an InputError of one sentence."""
+def in_one_sentence(function: Callable[[], Result], folder: Path | None = None) -> Result:
+    """Call `function`; what Hydra, OmegaConf and YAML raise becomes an InputError of one sentence,
+    which knows the choices in a `folder` of the user's own."""
     from hydra.errors import HydraException
 
     try:
         return function()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        assert mark is not None
+        raise InputError(
+            f"{mark.name}, line {mark.line + 1}: {error.problem}; correct it"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"a config is not text in UTF-8 ({reason}); save it as such") from None
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(_sentence(error)) from None
+        raise InputError(_sentence(error, folder)) from None
+    except ValueError as error:
+        if isinstance(error, InputError) or "Config group override" not in str(error):
+            raise
+        raise InputError(
+            "a group is given null; name one of the choices that neuroinv list shows"
+        ) from None
 
 
 def key_help() -> str:
@@ -134,7 +160,9 @@ def fields(schema: Any) -> list[str]:
     return [field.name for field in dataclasses.fields(schema)]
 
 
-def _sentence(error: BaseException) -> str:
+def _sentence(error: BaseException, folder: Path | None) -> str:
+    from hydra.errors import OverrideParseException
+
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ConfigAttributeError | ConfigKeyError) and isinstance(
@@ -143,15 +171,30 @@ def _sentence(error: BaseException) -> str:
             known = [str(key) for key in cause.parent_node if key != "hydra"]
             if str(cause.key) not in known:
                 name = str(cause.full_key or cause.key)
-                if any(cause.key in fields(schema) for schema in schemas().values()):
+                if any(
+                    {str(cause.key), *known} <= set(fields(schema)) for schema in schemas().values()
+                ):
                     return f"{name} is not set by this choice; add it with +{name}=..."
-                return f"{name} is not a key of the config; {nearest(str(cause.key), known)}"
+                elsewhere = _paths_to(str(cause.key), cause.parent_node._get_root())
+                remedy = f"did you mean {elsewhere[0]}?" if elsewhere else ""
+                remedy = remedy or nearest(str(cause.key), known)
+                return f"{name} is not a key of the config; {remedy}"
         cause = cause.__cause__ or cause.__context__
+    if isinstance(error, InterpolationKeyError):
+        unknown = str(error).splitlines()[0]
+        return f"{error.full_key}: {unknown}; write the value itself"
     message = str(error)
-    absent = re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", message)
+    absent = re.search(r"Could not (?:find|load) '([\w/]+)/([^'/]+)'", message)
+    if absent and absent.group(1) not in GROUPS:
+        return f"{absent.group(1)}/{absent.group(2)} is not installed; remove it, or install it"
     if absent:
         group, name = absent.group(1), absent.group(2)
-        return f"{group} is '{name}', which there is not; {nearest(name, choices(group))}"
+        instead = (
+            f"see neuroinv list, or put {group}/{name}.yaml into a folder of your own and name it "
+            "with --config-dir"
+        )
+        remedy = nearest(name.lower(), choices(group, folder), instead)
+        return f"{group} is '{name}', which there is not; {remedy}"
     clash = re.fullmatch(r"Error merging override \+*([\w.]+)=(.*)", message)
     cause = error.__cause__
     if clash and isinstance(cause, ConfigTypeError) and cause.full_key == clash.group(1):
@@ -168,4 +211,22 @@ def _sentence(error: BaseException) -> str:
     group = re.search(r"Could not override '(\w+)'", message)
     if group:
         return f"{group.group(1)} is not a key of the config; {nearest(group.group(1), GROUPS)}"
+    if isinstance(error, OverrideParseException):
+        return (
+            f"'{error.override}' cannot be read; quote a value with other characters than letters "
+            "and digits twice, as in 'problem.demand.path=\"~/sales.parquet\"', and put no spaces "
+            "around commas unless the whole is quoted"
+        )
     return " ".join(message.split())
+
+
+def _paths_to(key: str, node: Any, above: str = "") -> list[str]:
+    """Where keys of this name are in a config."""
+    found = []
+    if isinstance(node, DictConfig):
+        for name in node:
+            path = f"{above}{name!s}"
+            found += [path] if name == key else []
+            inner = node._get_node(name)
+            found += _paths_to(key, inner, f"{path}.") if name != "hydra" else []
+    return found

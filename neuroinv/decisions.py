@@ -120,6 +120,14 @@ class Categorical(NamedTuple):
     transform: Callable[
         [Float[Array, "*choices regimes"], Float[Array, "*choices regimes outputs"]], PyTree
     ]
+    acting: Callable[
+        [Float[Array, "*choices regimes"]], Float[Array, "*choices regimes #outputs"]
+    ] = lambda weights: weights[..., None]
+    """Weights of the regimes -> 1 where an output has a part in the action, 0 where it has none."""
+
+    def weights(self, drawn: Int[Array, "*choices"]) -> Float[Array, "*choices regimes"]:
+        """One for the drawn regimes, zero for the others."""
+        return jax.nn.one_hot(drawn, self.logits.shape[-1], dtype=self.logits.dtype)
 
     def sample(self, key: PRNGKeyArray) -> Int[Array, "*choices"]:
         """Regimes drawn by their probability."""
@@ -127,8 +135,7 @@ class Categorical(NamedTuple):
 
     def to_action(self, drawn: Int[Array, "*choices"]) -> PyTree:
         """The action in the drawn regimes."""
-        weights = jax.nn.one_hot(drawn, self.logits.shape[-1], dtype=self.logits.dtype)
-        return self.transform(weights, self.outputs)
+        return self.transform(self.weights(drawn), self.outputs)
 
     def mode(self) -> PyTree:
         """The action in the likeliest regimes."""
@@ -175,15 +182,12 @@ class Hybrid(NamedTuple):
         return self.regimes.mode()
 
     def log_prob(self, drawn: Drawn) -> Float[Array, ""]:
-        """Log density of the drawn regimes and of their outputs; outputs of regimes that were not
-        drawn do nothing and are not scored."""
+        """Log density of the drawn regimes and of the outputs that act in them; the others do
+        nothing and are not scored."""
         density = norm.logpdf(drawn.outputs, self.regimes.outputs, jnp.exp(self.log_std))
-        chosen = jnp.take_along_axis(density, drawn.regime[..., None, None], axis=-2)
-        return self.regimes.log_prob(drawn.regime) + jnp.sum(chosen)
+        acting = self.regimes.acting(self.regimes.weights(drawn.regime))
+        return self.regimes.log_prob(drawn.regime) + jnp.sum(acting * density)
 
     def entropy(self) -> Float[Array, ""]:
         """Entropy of the regimes in nats, without that of the noise."""
         return self.regimes.entropy()
-
-
-Decision = Deterministic | Transformed | Gaussian | Categorical | Hybrid

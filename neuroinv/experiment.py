@@ -18,7 +18,7 @@ from jaxtyping import Array, Float64, PyTree
 from neuroinv.analysis.figures import learning_curves
 from neuroinv.analysis.statistics import Interval, mean_interval
 from neuroinv.analysis.table import Row, Table, read_table, to_json
-from neuroinv.build import Experiment, as_scored, build, dev_scenarios
+from neuroinv.build import Experiment, as_scored, build, check_weeks, dev_scenarios
 from neuroinv.config import Config, SeriesDemand, parse
 from neuroinv.kept_runs import Overrides, load, start_variables, state_like
 from neuroinv.keys import Branch, branch
@@ -82,14 +82,23 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
     if facts and facts["status"] == "complete":
         return Finished(path, read_table(path), True)
     experiment = build(config)
-    start = start_variables(experiment)
-    compared = []
-    for policy in config.comparisons:
-        anew = dataclasses.replace(config.training, start_from=None)
-        other = dataclasses.replace(config, policy=policy, comparisons=(), training=anew)
-        listen(Event(f"training {policy.kind} for comparison"))
+    check_weeks(experiment)
+    start = start_variables(experiment, path)
+    anew = dataclasses.replace(config.training, start_from=None)
+    others = [
+        dataclasses.replace(config, policy=policy, comparisons=(), training=anew)
+        for policy in config.comparisons
+    ]
+    for index, other in enumerate(others):  # what does not fit is refused before others train
+        try:
+            build(other)
+        except InputError as error:
+            raise InputError(f"comparisons.{index}: {error}") from None
+    compared, names = [], _names_of_comparisons(config)
+    for other, name in zip(others, names, strict=True):
+        listen(Event(f"training {other.policy.kind} for comparison"))
         table = train(other, listen).table
-        compared += [row for row in table.rows if row.name == table.policy]
+        compared.append(table.rows[-1]._replace(name=name))
     with open_run(config) as run:
         run.write_facts(data_sha256=data)
         listen(Event("computing exact references"))
@@ -109,6 +118,26 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
     return Finished(run.path, table, False)
 
 
+def _names_of_comparisons(config: Config) -> list[str]:
+    """The kind of each policy that is trained for comparison, with what tells it from others alike.
+    Raises InputError where nothing does."""
+    everything, names = [config.policy, *config.comparisons], []
+    for index, policy in enumerate(config.comparisons):
+        if everything.count(policy) > 1:
+            raise InputError(
+                f"comparisons.{index} is {policy.kind} with all that another policy of this run "
+                "has; change something of it, or remove it"
+            )
+        alike = [other for other in everything if other.kind == policy.kind]
+        told = [
+            f"{field.name}={getattr(policy, field.name)}"
+            for field in dataclasses.fields(policy)
+            if len({str(getattr(other, field.name)) for other in alike}) > 1
+        ]
+        names.append(f"{policy.kind} ({', '.join(told)})" if told else policy.kind)
+    return names
+
+
 def _data_digest(config: Config) -> str | None:
     """Digest of the sales table, where there is one: a run belongs to its contents."""
     path = _sales_table(config)
@@ -120,7 +149,7 @@ def _data_digest(config: Config) -> str | None:
 
 def _sales_table(config: Config) -> Path | None:
     demand = getattr(config.problem, "demand", None)
-    return Path(demand.path) if isinstance(demand, SeriesDemand) else None
+    return Path(demand.path).expanduser() if isinstance(demand, SeriesDemand) else None
 
 
 def evaluate(path: Path, overrides: Overrides = dict) -> Table:
@@ -214,11 +243,8 @@ def _bound_on_dev(experiment: Experiment, known: tuple[Reference, ...]) -> float
         return None if bound is None else bound.exact
     act, dev = greedy(bound.policy, bound.variables), dev_scenarios(experiment)
 
-    def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
-        orders = act(observation, noise, period)
-        return as_scored(experiment.instance, observation, orders)
-
-    problem, burn_in = experiment.problem, experiment.dev.burn_in
+    scored, burn_in = _scored(experiment, act), experiment.dev.burn_in
+    problem = experiment.problem
     costs = jax.jit(lambda dev: total(average_costs(problem, scored, dev, burn_in)))(dev)
     return float(jnp.mean(costs))
 
@@ -298,14 +324,24 @@ def test_costs(experiment: Experiment, act: Act, hindsight: bool) -> Any:
     """Average cost per counted period of each test scenario, by name, always on the same paths;
     leaves are `[paths]`."""
     config, test = experiment.config, experiment.test
-
-    def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
-        orders = act(observation, noise, period)
-        return as_scored(experiment.instance, observation, orders)
-
     recorded = _sales_table(config) is not None
     block = test.periods if recorded else min(BLOCK, test.periods)
     key = branch(jax.random.key(config.problem.seed), Branch.TEST)
     return streamed_average_costs(
-        experiment.problem, scored, test.params, key, test.periods, test.burn_in, block, hindsight
+        experiment.problem,
+        _scored(experiment, act),
+        test.params,
+        key,
+        test.periods,
+        test.burn_in,
+        block,
+        hindsight,
     )
+
+
+def _scored(experiment: Experiment, act: Act) -> Act:
+    def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
+        orders = act(observation, noise, period)
+        return as_scored(experiment.instance, observation, orders)
+
+    return scored

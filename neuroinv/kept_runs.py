@@ -36,7 +36,7 @@ from neuroinv.problems.inventory.network import (
 )
 from neuroinv.training import checkpoint
 from neuroinv.training.loop import LoopState
-from neuroinv.training.records import read_facts, run_path
+from neuroinv.training.records import read_facts
 from neuroinv.types import InputError
 
 Overrides = Callable[[dict[str, Any]], dict[str, Any]]
@@ -78,11 +78,11 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
     return experiment, checkpoint.restore_field(stored, "best_variables", like)
 
 
-def start_variables(experiment: Experiment) -> PyTree | None:
-    """Best variables of the run to start from; None to start anew, or where the run has begun.
+def start_variables(experiment: Experiment, run: Path) -> PyTree | None:
+    """Best variables of the run to start from; None to start anew, or where this `run` has begun.
     Raises InputError where there is no such run, or its variables or its graph do not fit."""
     given = experiment.config.training.start_from
-    begun = checkpoint.latest(run_path(experiment.config) / "checkpoints") is not None
+    begun = checkpoint.latest(run / "checkpoints") is not None
     if given is None or experiment.algorithm is None or begun:
         return None
     if (read_facts(Path(given)) or {}).get("status") != "complete":

@@ -11,7 +11,8 @@
 
 Dev and test scenarios hang on the problem's seed alone, so every run on a problem, whatever its
 algorithm or seed, is scored on the same paths (common random numbers). Branches never overlap, so
-a test path is never trained on.
+a test path is never trained on; where seed and problem.seed are the same, TRAIN is one branch with
+two uses, one below the names of parameters and one below the numbers of scenarios.
 """
 
 import enum

@@ -186,7 +186,10 @@ def problem_config(**mapping: Any) -> InventoryConfig:
     """A checked problem; what is not given describes one store with lost sales."""
     defaults: Mapping[str, Any] = {
         "name": "example",
-        "nodes": {"supplier": {"kind": "supply"}, "store": {"kind": "demand"}},
+        "nodes": {
+            "supplier": {"kind": "supply"},
+            "store": {"kind": "demand", "underage_cost": 1.0},
+        },
         "edges": {"delivery": {"source": "supplier", "destination": "store", "lead_time": 2}},
         "demand": {"distribution": "poisson", "mean": 5.0},
         "unmet_demand": "lost",

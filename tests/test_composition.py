@@ -9,7 +9,7 @@ import pytest
 import yaml
 from small_runs import small_config
 
-from neuroinv.composition import compose, conf_folder, override
+from neuroinv.composition import choices, compose, conf_folder, override
 from neuroinv.config import parse, to_mapping
 from neuroinv.types import InputError
 
@@ -83,7 +83,7 @@ def test_sweeps_choices_and_removals_are_refused(kept, given):
     [
         ("training.stepz=3", r"training\.stepz is not a key.*did you mean 'steps'"),
         ("+training.more=3", r"training\.more is not a key"),
-        ("policy.hidden=[3", "'\\[3'"),
+        ("policy.hidden=[3", r"'policy\.hidden=\[3' cannot be read; quote"),
         ("seed", "'seed'"),
         ("problem.demand.mean=???", r"problem\.demand\.mean is missing"),
     ],
@@ -119,3 +119,35 @@ def test_what_cannot_be_merged_names_a_remedy_that_works(given):
     found = functools.reduce(dict.__getitem__, key.split("."), to_mapping(config))
     wanted = yaml.safe_load(value)
     assert found == wanted or found.items() >= wanted.items()
+
+
+def test_a_config_that_cannot_be_read_is_one_sentence(tmp_path):
+    (tmp_path / "problem").mkdir()
+    shipped = (conf_folder() / "problem" / "serial_3.yaml").read_text()
+    for text, words in (
+        (
+            shipped.replace("objective: cost", "objective cost"),
+            r"mine\.yaml, line \d+: .*; correct",
+        ),
+        (shipped.replace("name: serial_3", "name:\tserial_3\n\tmore: 1"), r"mine\.yaml, line \d+"),
+    ):
+        (tmp_path / "problem" / "mine.yaml").write_text(text)
+        with pytest.raises(InputError, match=words):
+            compose(["problem=mine"], tmp_path)
+    (tmp_path / "problem" / "mine.yaml").write_bytes(b"# caf\xe9\n" + shipped.encode())
+    with pytest.raises(InputError, match="not text in UTF-8"):
+        compose(["problem=mine"], tmp_path)
+    assert "mine" in choices("problem", tmp_path)
+    with pytest.raises(InputError, match=r"problem is 'mime', .* did you mean 'mine'"):
+        compose(["problem=mime"], tmp_path)
+    with pytest.raises(InputError, match="is no folder; name one that holds"):
+        compose([], tmp_path / "nowhere")
+
+
+def test_names_of_nodes_are_text(tmp_path):
+    (tmp_path / "problem").mkdir()
+    shipped = (conf_folder() / "problem" / "one_store_lost.yaml").read_text()
+    changed = shipped.replace("supplier:", "0:", 1)
+    (tmp_path / "problem" / "mine.yaml").write_text(changed)
+    with pytest.raises(InputError, match=r"problem\.nodes has the name 0; put names in quotes"):
+        parse(compose(["problem=mine"], tmp_path))

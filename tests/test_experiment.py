@@ -126,13 +126,16 @@ def test_a_run_stopped_while_it_was_scored_is_scored_without_training_again(exam
     config = dataclasses.replace(config, results=str(tmp_path))
     path = shutil.copytree(whole.path, run_path(config))
     (path / "table.json").unlink()
-    (path / "run.json").write_text(json.dumps(read_facts(path) | {"status": "running"}))
+    before = read_facts(path) | {"status": "running", "git_commit": "another"}
+    (path / "run.json").write_text(json.dumps(before))
     stages = []
     finished = train(config, lambda event: stages.append(event.stage))
     assert not {"compiling", "training"} & set(stages)
     assert finished.table == whole.table
     facts = read_facts(path)
     assert (facts["status"], facts["launches"], facts["updates"]) == ("complete", 2, 100)
+    assert facts["compile_seconds"] == read_facts(whole.path)["compile_seconds"]
+    assert facts["earlier_commits"] == ["another"]
     assert read_metrics(path) == read_metrics(whole.path)
 
 

@@ -122,3 +122,43 @@ def test_a_cost_of_zero_is_nothing_to_measure_a_gap_by(tmp_path):
     assert table.rows[0].tested.estimate == 0
     assert table.bound is None
     assert render(table).row_count == 2
+
+
+def on_sales(folder: Path, path: Path, *overrides: str):
+    return small_config(
+        folder / "runs",
+        "problem=one_store_real",
+        "policy=just_in_time",
+        f"problem.demand.path={path}",
+        "problem.demand.columns={location: location, quantity: quantity}",
+        "problem.demand.test=[118,150]",
+        "training={train: {scenarios: 6}, dev: {scenarios: 6}, test: {scenarios: 6, periods: 12}}",
+        "training.batch=6",
+        *overrides,
+        net=False,
+    )
+
+
+@pytest.mark.parametrize(("split", "weeks"), [("train", "[0,150]"), ("dev", "[100,150]")])
+def test_weeks_that_are_scored_are_not_trained_or_chosen_on(tmp_path, split, weeks):
+    every = f"training.{split}.periods=null"
+    config = on_sales(tmp_path, sales_table(tmp_path), f"problem.demand.{split}={weeks}", every)
+    with pytest.raises(InputError, match=rf"test counts periods .* {split} has .* move one of"):
+        train(config)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_sales_in_units_that_are_too_large_are_refused(tmp_path):
+    path = sales_table(tmp_path)
+    tons = pl.read_parquet(path).with_columns(pl.col("quantity") / 1000)
+    tons.write_parquet(path)
+    with pytest.raises(InputError, match=r"sell less than 0\.02 units .* count in smaller units"):
+        train(on_sales(tmp_path, path))
+
+
+def test_policies_of_one_kind_are_told_apart(tmp_path):
+    others = "[{kind: just_in_time, path: fastest}, {kind: base_stock, initial_cover: 0.5}]"
+    config = on_sales(tmp_path, sales_table(tmp_path), f"comparisons={others}")
+    rows = train(config).table.rows
+    names = [row.name for row in rows]
+    assert names == ["just_in_time", "just_in_time (path=fastest)", "base_stock", "just_in_time"]

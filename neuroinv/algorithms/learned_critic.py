@@ -53,11 +53,12 @@ def learned_critic(
     burn_in: int,
 ) -> Algorithm:
     """The algorithm. All periods of a rollout train the critic; for the first `warm_up` updates the
-    policy waits for it. The metric `train_cost` is that of drawn regimes and noisy outputs.
+    policy waits for it. Decisions of the first `burn_in` periods do not train the policy. The
+    metric `train_cost` is that of drawn regimes and noisy outputs.
 
     Raises InputError, as it is traced, for a policy whose decision has no outputs.
     """
-    optimizer = decaying_adam(config, steps)
+    optimizer = decaying_adam(config, max(steps - config.warm_up, 1))
     critic_optimizer = optax.adam(config.critic_learning_rate)
     net = MLP(config.critic_hidden, 1, "relu")
     log_std = jnp.log(config.exploration)
@@ -75,15 +76,17 @@ def learned_critic(
         regime = drawn.regime if isinstance(decision, Categorical) else decision.mode()
         return decision.to_action(regime), decision.log_prob(regime), decision.entropy()
 
-    def cost_of(critic: PyTree, observation: PyTree, action: PyTree) -> Float[Array, ""]:
-        return jnp.asarray(net.apply(critic, features((observation, action), jnp.zeros(()))))[0]
+    def cost_of(
+        critic: PyTree, observation: PyTree, action: PyTree, remaining: Array
+    ) -> Float[Array, ""]:
+        return jnp.asarray(net.apply(critic, features((observation, action), remaining)))[0]
 
     def init(key: PRNGKeyArray) -> TrainState:
         variables = policy.init(branch(key, Branch.POLICY), example_observation)
         draws, of_critic = _keys(key, 0)
         decision = cast(Any, noisy(policy, variables, log_std, example_observation))
         action = decision.to_action(decision.sample(draws))
-        critic = net.init(of_critic, features((example_observation, action), jnp.zeros(())))
+        critic = net.init(of_critic, features((example_observation, action), jnp.ones(())))
         aside = Aside(optimizer.init(variables), critic, critic_optimizer.init(critic), critic)
         return TrainState(variables, aside, key, jnp.int32(0))
 
@@ -98,17 +101,22 @@ def learned_critic(
         spread = jnp.std(costs) + 1e-8
         costs = costs / spread
 
-        def of_all(function: Callable) -> Callable:
-            return jax.vmap(jax.vmap(function, (None, 0, 0)), (None, 0, 0))
+        remaining = jnp.broadcast_to(1 - jnp.arange(periods) / periods, costs.shape)
+
+        def of_all(function: Callable, *arguments: PyTree) -> PyTree:
+            in_axes = (None, *(0 for _ in arguments[1:]))
+            return jax.vmap(jax.vmap(function, in_axes), in_axes)(*arguments)
 
         decisions = (sampled.observation, sampled.drawn)
-        actions = of_all(taken)(state.variables, *decisions)
-        without_noise, *_ = of_all(intended)(state.variables, *decisions)
-        following = of_all(cost_of)(aside.target, sampled.observation, without_noise)[:, 1:]
-        wanted = costs[:, :-1] + config.discount * following
+        actions = of_all(taken, state.variables, *decisions)
+        without_noise, *_ = of_all(intended, state.variables, *decisions)
+        expected = of_all(cost_of, aside.target, sampled.observation, without_noise, remaining)
+        # Nothing follows the last period.
+        following = jnp.pad(expected[:, 1:], ((0, 0), (0, 1)))
+        wanted = costs + config.discount * following
 
         def critic_loss(critic: PyTree) -> Scalar:
-            found = of_all(cost_of)(critic, sampled.observation, actions)[:, :-1]
+            found = of_all(cost_of, critic, sampled.observation, actions, remaining)
             return jnp.mean((found - wanted) ** 2)
 
         def step(so_far: tuple[PyTree, PyTree], _: None) -> tuple[tuple[PyTree, PyTree], Scalar]:
@@ -124,13 +132,15 @@ def learned_critic(
         advantage = to_go - moments_of_others(to_go)[0]
 
         def loss(variables: PyTree) -> Scalar:
-            def of_one(observation: PyTree, drawn: PyTree, own: Array) -> Float[Array, ""]:
+            def of_one(
+                observation: PyTree, drawn: PyTree, left: Array, own: Array
+            ) -> Float[Array, ""]:
                 action, log_prob, entropy = intended(variables, observation, drawn)
                 score = own * log_prob - config.entropy * entropy
-                return cost_of(critic, observation, action) + score
+                return cost_of(critic, observation, action, left) + score
 
             each: Periods = jax.vmap(jax.vmap(of_one))(
-                sampled.observation, sampled.drawn, advantage
+                sampled.observation, sampled.drawn, remaining, advantage
             )
             return jnp.mean(each[:, burn_in:])
 
@@ -145,7 +155,7 @@ def learned_critic(
         )
         target = optax.incremental_update(critic, aside.target, config.target_share)
         metrics = {
-            "train_cost": jnp.mean(jnp.sum(sampled.cost, axis=1)),
+            "train_cost": jnp.mean(sampled.cost[:, burn_in:]) * periods,
             "gradient_norm": optax.tree.norm(gradient),
             "critic_error": jnp.mean(errors),
         }

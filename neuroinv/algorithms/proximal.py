@@ -28,6 +28,15 @@ class Proximal(NamedTuple):
     most_divergence: float
 
 
+def check_minibatches(minibatches: int, decisions: int) -> None:
+    """Raise InputError where a batch cannot be divided into so many parts."""
+    if minibatches > decisions:
+        raise InputError(
+            f"algorithm.minibatches is {minibatches} but a batch has {decisions} decisions; "
+            "lower it"
+        )
+
+
 class Rows(NamedTuple):
     """Decisions of a batch, of all scenarios and periods in one axis."""
 
@@ -85,12 +94,8 @@ def proximal_updates(
 
     Raises InputError for more minibatches than decisions.
     """
+    check_minibatches(how.minibatches, len(rows.log_prob))
     count = len(rows.log_prob) // how.minibatches
-    if not count:
-        raise InputError(
-            f"algorithm.minibatches is {how.minibatches} but a batch has {len(rows.log_prob)} "
-            "decisions; lower it"
-        )
 
     def loss(trained: PyTree, part: Rows) -> tuple[Scalar, Scalar]:
         log_prob, entropy = jax.vmap(score, (None, 0, 0))(trained, part.observation, part.drawn)

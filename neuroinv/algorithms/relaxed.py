@@ -44,6 +44,7 @@ def relaxed(
 
     def init(key: PRNGKeyArray) -> TrainState:
         variables = policy.init(branch(key, Branch.POLICY), example_observation)
+        decisions(variables, jnp.ones(()))(example_observation, key)  # refuses what it cannot relax
         return TrainState(variables, optimizer.init(variables), key, jnp.int32(0))
 
     def decisions(variables: PyTree, temperature: Float[Array, ""]) -> Decide:

@@ -29,6 +29,7 @@ class HDPOConfig:
 
 Baseline = Literal["none", "batch_mean", "learned_value"]
 NoiseKind = Literal["fixed", "by_output", "by_state"]
+LEARNED_TRACE = 0.95  # of HPO with a learned value
 Discount = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -101,7 +102,7 @@ class HPOConfig:
     discount: Discount = 1.0
     """Of later costs in the cost to go; below 1 for less variance and some bias, which puts
     orders with a fixed cost off for too long."""
-    trace: Fraction = 0.95
+    trace: Fraction = LEARNED_TRACE
     """Generalised advantages with a learned value: 1 trusts what happened, 0 the next value. Below
     1 they vary less, and are off by as much as the value is, which tells where lead times add up:
     chains of locations want 1."""
@@ -133,6 +134,13 @@ class HPOConfig:
     of what they bring about is counted, where an order's stock runs out."""
     last_decisions: Annotated[int, Field(ge=0)] = 0
     """Likewise those of so many last periods: what they bring about lies beyond the horizon."""
+
+    def __post_init__(self) -> None:
+        if self.baseline != "learned_value" and self.trace not in (LEARNED_TRACE, 1):
+            raise ValueError(
+                f"trace is {self.trace:g}, which trusts a learned value, but baseline is "
+                f"{self.baseline}; leave it out, or choose baseline=learned_value"
+            )
 
 
 @dataclass(frozen=True, config=SCHEMA)

@@ -22,7 +22,8 @@ class NormalDemand:
     std: Positive | None = None
     """Standard deviation per period; give this or coefficient_of_variation."""
     coefficient_of_variation: Positive | None = None
-    """Standard deviation as a share of the mean, rounded to 3 decimals as in the paper's code."""
+    """Standard deviation as a share of the mean; of a range with a reference_seed the product is
+    rounded to 3 decimals, as in the paper's code."""
     correlation: Fraction = 0.0
     """Correlation of demand between any two locations."""
     clipped: bool = True
@@ -98,8 +99,9 @@ class SeriesDemand:
     """Periods scored once."""
     columns: TableColumns = dataclasses.field(default_factory=TableColumns)
     """Names of the table's columns."""
-    locations: tuple[str | int, ...] | None = None
-    """Which locations of the table, in the order of the demand nodes; null is all of them."""
+    locations: Annotated[tuple[str | int, ...], Field(min_length=1)] | None = None
+    """Which locations of the table, in the order of the demand nodes; null is all of them, in the
+    order of their names, numbers by size."""
     returns: Literal["keep", "clip"] = "clip"
     """Negative quantities are net returns: keep them as negative demand or clip them to zero."""
     past_periods: Count = 16

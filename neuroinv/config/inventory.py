@@ -32,8 +32,9 @@ class NodeConfig:
     """How many such nodes; a group of three named store becomes store_0, store_1, store_2."""
     holding_cost: Cost = 0.0
     """Per unit on hand at the end of a period."""
-    underage_cost: Cost = 0.0
-    """Per unit of unmet demand and period; with objective profit, the margin per unit sold."""
+    underage_cost: Cost | None = None
+    """Per unit of unmet demand and period; with objective profit, the margin per unit sold. Every
+    demand node has one."""
     holds_stock: bool = True
     """False where everything on hand is shipped on every period (a cross-dock)."""
     present: Presence = 1.0
@@ -41,6 +42,13 @@ class NodeConfig:
     by graph networks. A range from 0 to 1 with vary=both makes every scenario another graph."""
 
     def __post_init__(self) -> None:
+        if self.underage_cost is None:
+            if self.kind == "demand":
+                raise ValueError(
+                    "underage_cost is missing; give what a unit of unmet demand costs, or with "
+                    "objective profit what a unit sold earns"
+                )
+            object.__setattr__(self, "underage_cost", 0.0)
         for name, default, kinds in (
             ("holding_cost", 0, ("stocking", "demand")),
             ("underage_cost", 0, ("demand",)),

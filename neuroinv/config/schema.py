@@ -89,13 +89,16 @@ def digest(config: Config) -> str:
 MOST_LISTED = 12
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy for a name that is not known: the closest one there is, or all of them."""
+def nearest(
+    name: str, known: Iterable[str], instead: str = "see neuroinv train --help for all keys"
+) -> str:
+    """A remedy for a name that is not known: the closest one there is, or all of them, or what to
+    do `instead` where they are too many."""
     close = difflib.get_close_matches(name, known := sorted(known), n=1)
     if close:
         return f"did you mean '{close[0]}'?"
     listed = f"choose from {', '.join(known)}"
-    return listed if len(known) <= MOST_LISTED else "see neuroinv train --help for all keys"
+    return listed if len(known) <= MOST_LISTED else instead
 
 
 def schemas() -> dict[str, Any]:
@@ -169,6 +172,15 @@ def _sentence(error: ValidationError) -> str:
                 f"{field} is not a key of {above_it} where that is {path[-2]}; remove what belongs "
                 f"to another choice, with {' '.join(f'~{name}' for name in surplus)}"
             )
+        case "tuple_type":
+            return f"{field} is {first['input']!r}; give a list, such as [{first['input']}]"
+        case "too_short":
+            return f"{field} is empty; give at least one value, or leave it out"
+        case "dataclass_type":
+            return f"{field} is {first['input']!r}; give keys with values, such as {{KEY: VALUE}}"
+        case "string_type" if shown[-1] == "[key]":
+            above_it = ".".join(shown[:-2])
+            return f"{above_it} has the name {first['input']!r}; put names in quotes"
         case "missing" | "missing_argument":
             return f"{field} is missing; give it a value"
         case "value_error":

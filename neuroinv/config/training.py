@@ -15,7 +15,8 @@ class SplitConfig:
     """How many scenarios, for how long."""
 
     scenarios: Count | None
-    """Number of scenarios; null takes every recorded series."""
+    """Number of scenarios; null takes every recorded series, a number the first by item, then by
+    location."""
     periods: Count | None
     """Periods simulated; null takes all that the split of the table has."""
     burn_in: Annotated[int, Field(ge=0)]
@@ -40,12 +41,12 @@ class TrainingConfig:
     test: SplitConfig
     """Scenarios on which the best variables are scored, once."""
     seeds: Count = 1
-    """Number of seeds trained in one program: seed, seed + 1, ..."""
+    """Number of seeds trained, one program for all: seed, seed + 1, ..."""
     seed_chunk: Count = 8
     """Seeds vectorised at a time; chunks run one after another and bound the memory."""
     steps: Count = 1000
     """Updates, at most."""
-    batch: Count = 256
+    batch: Count = 128
     """Scenarios per update."""
     steps_between_dev: Count = 100
     """Updates between two measurements on the dev scenarios."""

@@ -92,13 +92,6 @@ def quantile_at(quantiles: Quantiles, probability: Probability) -> Units:
     return values[0] + jnp.sum(passed * jnp.diff(values))
 
 
-def probability_at(quantiles: Quantiles, demand: Units) -> Probability:
-    """The forecast probability of no more than `demand`: the inverse of `quantile_at`."""
-    values = _with_ends(quantiles)
-    gaps = jnp.maximum(jnp.diff(values), jnp.finfo(values.dtype).tiny)
-    return jnp.mean(jnp.clip((demand - values[:-1]) / gaps, 0.0, 1.0))
-
-
 def pinball(
     quantiles: Float[Array, "*more quantiles"], demand: Float[Array, "*more"]
 ) -> Float[Array, "*more quantiles"]:

@@ -34,8 +34,9 @@ class Settled(NamedTuple):
 
 
 def settle(improve: Callable[[Values], Values], values: Values, tolerance: float) -> Settled:
-    """Improve values, in place, until the bounds on the average cost are within the tolerance, or as
-    close as the rounding of large values lets them come.
+    """Improve values, in place, until the bounds on the average cost are within the tolerance.
+
+    Or until they are as close as the rounding of large values lets them come.
 
     `improve` gives the least expected cost of a period and the values that follow it.
 

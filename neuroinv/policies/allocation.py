@@ -89,21 +89,23 @@ def balanced(
 
 def softmax(
     network: Network,
+    wanted: Orders,
     logits: Orders,
     served: Orders,
     on_hand: OnHand,
     keep_logits: OnHand | float = HOLD_LOGIT,
 ) -> Orders:
     """Shares of each source's stock by a softmax over its outgoing edges that lead to somebody (1
-    in `served`) and, where it may hold stock, the choice of keeping it. Edges from supply nodes get
-    zero: order on them separately."""
+    in `served`) and, where it may hold stock, the choice of keeping it. Orders on edges from supply
+    nodes are what is `wanted`."""
     leaving = outgoing(network)
     may_keep = _holds_stock(network) | (leaving.sum(axis=1) == 0)
     keep = jnp.where(may_keep, keep_logits, -jnp.inf)
     choices = jnp.where(leaving > 0, jnp.where(served > 0, logits, NO_SHARE)[None, :], -jnp.inf)
     shares = jax.nn.softmax(jnp.concatenate([choices, keep[:, None]], axis=1), axis=1)[:, :-1]
     shipped = shares * jnp.maximum(on_hand, 0.0)[:, None]
-    return jnp.sum(jnp.where(leaving > 0, shipped, 0.0), axis=0)
+    of_locations = jnp.sum(jnp.where(leaving > 0, shipped, 0.0), axis=0)
+    return jnp.where(sources(network) >= 0, of_locations, wanted)
 
 
 def whole_units(network: Network, orders: Orders, on_hand: OnHand) -> Orders:

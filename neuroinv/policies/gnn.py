@@ -236,7 +236,7 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
     A balanced allocation reads two numbers off every edge: what is wanted, and how much of it is
     given up where not all can be shipped, in multiples of typical demand. Where costs jump with the
     size of an order, every edge has a logit and an output for each regime; a joint choice is made
-    by the mean of the edges' logits.
+    by the mean of the logits of edges that lead to customers who are there.
 
     Raises InputError for another allocation than a proportional one where costs jump, and what
     `check_regimes` raises.
@@ -261,16 +261,19 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
 
     def apply(variables: PyTree, observation: Observation) -> Transformed | Categorical:
         graph = graph_of(network, observation, config)
-        read = jnp.asarray(net.apply(variables, graph, present_edges(network, observation)))
+        present = present_edges(network, observation)
+        read = jnp.asarray(net.apply(variables, graph, present))
         if regimes:
             logits, outputs = jnp.split(read[: len(network.edges)], 2, axis=1)
             if config.choice == "joint":
-                logits, outputs = jnp.mean(logits[sized], axis=0)[None], outputs.T[None]
+                weights = present[sized]
+                mean = weights @ logits[sized] / jnp.maximum(jnp.sum(weights), 1.0)
+                logits, outputs = mean[None], outputs.T[None]
             else:
                 outputs = outputs[..., None]
-            return order_regimes(network, observation, logits, outputs, config.orders, config.start)
+            return order_regimes(network, observation, logits, outputs, config)
         at_locations = location_scale(network, observation)
-        there = present_edges(network, observation)[len(network.edges) :]
+        there = present[len(network.edges) :]
 
         def orders(outputs: Float[Array, " outputs"]) -> Float[Array, " edges"]:
             of_orders, of_areas = jnp.split(outputs, [len(read)])
@@ -288,8 +291,7 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
             if config.allocation == "softmax":
                 keep = route(place_loops, there * on_loops) + allocation.HOLD_LOGIT
                 served = served_edges(network, observation)
-                shipped = allocation.softmax(network, on_edges, served, on_hand, keep)
-                return jnp.where(sources(network) >= 0, shipped, wanted)
+                return allocation.softmax(network, wanted, on_edges, served, on_hand, keep)
             return allocation.proportional(network, wanted, on_hand, kept)
 
         return Transformed(read.T.ravel(), orders)

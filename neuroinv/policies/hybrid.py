@@ -10,7 +10,7 @@ from neuroinv.config import HybridConfig
 from neuroinv.decisions import Categorical
 from neuroinv.policies.mlp import MLP, flat_features
 from neuroinv.policies.order_regimes import check_regimes, order_regimes
-from neuroinv.policies.positions import safety_cover
+from neuroinv.policies.positions import present_locations, safety_cover
 from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import Network
 from neuroinv.types import Policy
@@ -69,16 +69,18 @@ def hybrid(network: Network, config: HybridConfig) -> Policy:
     net = Towers(config, choices, network.order_cells, outputs)
 
     def features(observation: Observation) -> Float[Array, " features"]:
-        cover = safety_cover(network, observation)
+        cover, there = safety_cover(network, observation), present_locations(network, observation)
         seen = flat_features(network, observation, config.observes, scaled=True)
         # What triggers a joint order: how the items stand on the whole, and the worst of them.
-        return jnp.concatenate([seen, jnp.stack([jnp.mean(cover), jnp.min(cover)])])
+        mean = jnp.sum(there * cover) / jnp.maximum(jnp.sum(there), 1.0)
+        worst = jnp.min(jnp.where(there > 0, cover, jnp.max(cover)))
+        return jnp.concatenate([seen, jnp.stack([mean, worst])])
 
     def init(key: PRNGKeyArray, example: Observation) -> PyTree:
         return net.init(key, features(example))
 
     def apply(variables: PyTree, observation: Observation) -> Categorical:
         logits, outputs = map(jnp.asarray, net.apply(variables, features(observation)))
-        return order_regimes(network, observation, logits, outputs, config.orders, config.start)
+        return order_regimes(network, observation, logits, outputs, config)
 
     return Policy(init, apply)

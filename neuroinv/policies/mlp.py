@@ -27,7 +27,7 @@ from neuroinv.policies.positions import (
 )
 from neuroinv.policies.wanted_orders import ONE, wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation
-from neuroinv.problems.inventory.network import Network, sources
+from neuroinv.problems.inventory.network import Network
 from neuroinv.problems.inventory.seasons import year_waves
 from neuroinv.types import InputError, Policy
 
@@ -125,8 +125,7 @@ def mlp(network: Network, config: MLPConfig) -> Policy:
             if config.allocation == "proportional":
                 return allocation.proportional(network, wanted, observation.on_hand)
             served = served_edges(network, observation)
-            shipped = allocation.softmax(network, outputs, served, observation.on_hand)
-            return jnp.where(sources(network) >= 0, shipped, wanted)
+            return allocation.softmax(network, wanted, outputs, served, observation.on_hand)
 
         return Transformed(jnp.asarray(net.apply(variables, features(observation))), orders)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from neuroinv.config import Choice, Orders, Start
+from neuroinv.config import Choice, GNNConfig, HybridConfig
 from neuroinv.decisions import Categorical
 from neuroinv.discontinuities import within
 from neuroinv.policies import allocation
@@ -49,8 +51,7 @@ def order_regimes(
     observation: Observation,
     logits: Float[Array, "choices regimes"],
     outputs: Float[Array, "choices regimes outputs"],
-    orders: Orders,
-    start: Start,
+    config: HybridConfig | GNNConfig,
 ) -> Categorical:
     """The decision on every edge's regime and, in each, on how much to order.
 
@@ -70,11 +71,11 @@ def order_regimes(
     regimes = jnp.arange(network.order_cells)
     is_sized = np.isin(np.arange(edges), network.sized_edges)[:, None]
     within_reach = jnp.isfinite(sizes.lower)
-    jointly = len(logits) == 1 and edges > 1
+    jointly = config.choice == "joint"
     # A joint choice is among regimes that all have (see `check_regimes`).
     possible = jnp.ones((1, 1), bool) if jointly else within_reach & (is_sized | (regimes == 1))
     scale = route(incoming(network).T, location_scale(network, observation))
-    if start == "economic":
+    if config.start == "economic":
         covers, triggers = economic_start(network, observation, jointly)
         logits = logits + jnp.where(regimes == 0, 0.0, triggers[:, None])
         outputs = outputs + (covers[None, None, :] if jointly else covers[:, None, None])
@@ -86,18 +87,23 @@ def order_regimes(
         # An edge without jumps orders what it wants, whatever the others do.
         cells = jnp.where(is_sized, jnp.broadcast_to(weights, raw.shape), regimes == 1)
         lower, upper = (jnp.where(within_reach, ends, 0.0) for ends in (sizes.lower, sizes.upper))
-        if orders == "quantity":
+        if config.orders == "quantity":
             candidates = within(lower, upper, raw + ONE, scale[:, None])
         else:
-            wanted = jax.vmap(
-                lambda of_regime: wanted_orders(network, observation, of_regime, orders), 1, 1
-            )(raw)
-            candidates = jnp.clip(wanted, lower, upper)
+            wanted = partial(wanted_orders, network, observation, orders=config.orders)
+            candidates = jnp.clip(jax.vmap(wanted, 1, 1)(raw), lower, upper)
         candidates = jnp.minimum(candidates, jnp.maximum(upper * BELOW, lower))
         quantity = jnp.sum(cells * candidates, axis=1)
         return SizedOrders(allocation.proportional(network, quantity, observation.on_hand), cells)
 
-    return Categorical(jnp.where(possible, logits, NEVER), outputs, transform)
+    def acting(
+        weights: Float[Array, "choices regimes"],
+    ) -> Float[Array, "choices regimes outputs"]:
+        if not jointly:
+            return weights[..., None]
+        return jnp.where(is_sized[:, 0], weights[..., None], (regimes == 1)[:, None])
+
+    return Categorical(jnp.where(possible, logits, NEVER), outputs, transform, acting)
 
 
 def economic_terms(

@@ -10,6 +10,7 @@ from neuroinv.problems.inventory.network import (
     Network,
     echelons,
     incoming,
+    leads_down,
     longest_chain,
     outgoing,
     served,
@@ -65,7 +66,9 @@ def protected_periods(network: Network, observation: Observation) -> AtLocations
     present = present_locations(network, observation)
     for _ in range(longest_chain(network)):
         below = jnp.where(
-            outgoing(network) > 0, route(incoming(network).T, present * protected), 0.0
+            outgoing(network) * leads_down(network) > 0,
+            route(incoming(network).T, present * protected),
+            0.0,
         )
         protected = own + jnp.max(below, axis=1)
     return protected + 1.0

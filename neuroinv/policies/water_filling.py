@@ -36,6 +36,7 @@ from neuroinv.problems.inventory.routing import route
 from neuroinv.types import InputError, Policy
 
 Variables = dict[str, Float[Array, ""]]
+LEAST_RATIO = 1e-3  # of underage to all costs, and of holding cost: either may be nothing
 LEAST_SPREAD = 1e-3  # of mean demand; a store whose demand never varied still needs its stock
 
 
@@ -66,7 +67,9 @@ def water_filling(network: Network) -> Policy:
         std = jnp.sqrt(jnp.sum(stds) ** 2 + ordering * jnp.sum(example.demand_std) ** 2)
         underage = jnp.mean(example.underage_cost)
         holding = jnp.mean(route(facing_demand(network).T, example.holding_cost))
-        return {"level": mean + ndtri(underage / (underage + holding)) * std}
+        ratio = underage / jnp.maximum(underage + holding, LEAST_RATIO)
+        ratio = jnp.clip(ratio, LEAST_RATIO, 1 - LEAST_RATIO)
+        return {"level": mean + ndtri(ratio) * std}
 
     def apply(variables: Variables, observation: Observation) -> Deterministic:
         position = inventory_position(observation)

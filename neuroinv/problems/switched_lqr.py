@@ -108,9 +108,10 @@ def build_switched_lqr(config: SwitchedLQRConfig, periods: int) -> SwitchedLQR:
     largest = 2 * (np.log10(config.initial_bound) + periods * np.log10(max(growth, 1.0)))
     if largest > np.log10(np.finfo(np.float32).max):
         raise InputError(
-            f"problem.instability is {config.instability:g}, so a state that nobody controls grows "
-            f"by a factor of {growth:.3g} in each of {periods} periods and its cost overflows; "
-            "lower problem.instability, or give shorter episodes"
+            f"problem.instability is {config.instability:g}, problem.coupling {config.coupling:g} "
+            f"and problem.initial_bound {config.initial_bound:g}, so a state that nobody controls "
+            f"grows by a factor of {growth:.3g} in each of {periods} periods and its cost "
+            "overflows; lower one of them, or give shorter episodes"
         )
     return SwitchedLQR(config, system, periods)
 

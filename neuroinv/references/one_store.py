@@ -27,7 +27,7 @@ from neuroinv.policies.stock_levels import (
     levels,
 )
 from neuroinv.problems.inventory.dynamics import Observation
-from neuroinv.problems.inventory.instance import Instance, std_of
+from neuroinv.problems.inventory.instance import Instance
 from neuroinv.problems.switched_lqr import SwitchedLQR
 from neuroinv.references.reference import (
     Reference,
@@ -74,6 +74,7 @@ def as_one_store(config: InventoryConfig) -> OneStore | None:
     demand = config.demand
     if isinstance(demand, SeriesDemand) or config.objective != "cost" or node.present != 1:
         return None
+    assert node.underage_cost is not None
     values = (edge.lead_time, node.holding_cost, node.underage_cost, demand.mean)
     lead_time, holding, underage, mean = (single(value) for value in values)
     if lead_time is None or not holding or not underage or mean is None:
@@ -84,8 +85,6 @@ def as_one_store(config: InventoryConfig) -> OneStore | None:
     match demand:
         case NormalDemand():
             if len(set(numbers(demand.std or demand.coefficient_of_variation or 0.0))) > 1:
-                return None
-            if _normal(mean, demand)[1] == 0:
                 return None
             return OneStore(int(lead_time), holding, underage, mean, demand)
         case PoissonDemand():
@@ -255,5 +254,4 @@ def _normal(mean: float, config: NormalDemand) -> tuple[float, float, bool]:
     if config.std is not None:
         return mean, numbers(config.std)[0], config.clipped
     assert config.coefficient_of_variation is not None
-    std = float(std_of(mean, numbers(config.coefficient_of_variation)[0]))
-    return mean, std, config.clipped
+    return mean, mean * numbers(config.coefficient_of_variation)[0], config.clipped

@@ -123,6 +123,10 @@ def compile_programs(
                 ~better & (train.step - state.best_step >= config.patience),
             )
             following = _where(state.stopped, state, following)
+            # Updates of a seed that has stopped are thrown away, and so is what they measured.
+            kept = state.best_cost
+            metrics = {name: _where(state.stopped, jnp.nan, seen) for name, seen in metrics.items()}
+            metrics["dev_cost"] = _where(state.stopped, kept, metrics["dev_cost"])
             metrics["best_dev_cost"] = following.best_cost
             metrics["stopped"] = following.stopped.astype(jnp.float32)
             return following, metrics

@@ -36,6 +36,7 @@ import neuroinv
 from neuroinv.config import Config, digest, to_mapping
 from neuroinv.types import InputError
 
+OF_AN_END = ("status", "ended", "error")  # facts that a new launch takes back
 RECORDED_PACKAGES = ("jax", "jaxlib", "flax", "optax", "chex", "orbax-checkpoint", "numpy", "scipy")
 
 
@@ -100,6 +101,10 @@ def open_run(config: Config) -> Iterator[RunDirectory]:
         write_atomically(run.path / "config.yaml", kept)
         commit, diff = git_state()
         write_atomically(run.path / "diff.patch", diff)
+        run.facts = {key: previous[key] for key in previous if key not in OF_AN_END}
+        earlier = previous.get("earlier_commits", [])
+        if previous and previous["git_commit"] not in (commit, *earlier):
+            earlier = [*earlier, previous["git_commit"]]
         run.write_facts(
             status="running",
             digest=digest(config),
@@ -108,6 +113,7 @@ def open_run(config: Config) -> Iterator[RunDirectory]:
             launches=previous.get("launches", 0) + 1,
             train_seconds=previous.get("train_seconds", 0.0),
             git_commit=commit,
+            earlier_commits=earlier,
             git_diff=bool(diff),
             versions={"neuroinv": neuroinv.__version__, "python": platform.python_version()}
             | {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES},

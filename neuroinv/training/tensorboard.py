@@ -31,13 +31,13 @@ def check_tensorboard(wanted: bool) -> None:
 
 @contextmanager
 def tensorboard(path: Path, wanted: bool, from_step: int) -> Iterator[Write]:
-    """A writer of events into `path`, from a step on (later ones are superseded), or of nothing."""
+    """A writer of events into `path`, after a step (later ones are superseded), or of nothing."""
     if not wanted:
         yield lambda step, metrics: None
         return
     from tensorboardX import SummaryWriter
 
-    with SummaryWriter(str(path), purge_step=from_step) as writer:
+    with SummaryWriter(str(path), purge_step=from_step + 1) as writer:
 
         def write(step: int, metrics: dict[str, np.ndarray]) -> None:
             for name, values in metrics.items():

@@ -9,8 +9,10 @@ import pytest
 from test_gradients import DEMAND, FIXED_COST, POINT, QUANTITY, gated, ordering
 
 from neuroinv.algorithms.learned_critic import learned_critic
+from neuroinv.algorithms.value import features
 from neuroinv.config import HybridConfig, LearnedCriticConfig, SwitchedLQRConfig
 from neuroinv.decisions import Categorical, Transformed
+from neuroinv.policies.mlp import MLP
 from neuroinv.policies.switched_lqr import hybrid_regulator
 from neuroinv.problems.switched_lqr import (
     build_switched_lqr,
@@ -38,7 +40,7 @@ def trained():
     policy = hybrid_regulator(instance, HybridConfig("hybrid", (8,), "tanh"))
     batch = draw(problem, draw_parameters(instance, 64), jax.random.key(1), 20)
     seen = problem.observe(*jax.tree.map(lambda leaf: leaf[0], batch[:2]))
-    algorithm = learner(problem, seen, policy, learning_rate=0.003)
+    algorithm = learner(problem, seen, policy, learning_rate=0.003, critic_updates=16)
 
     @jax.jit
     def run(key):
@@ -113,3 +115,34 @@ def test_no_derivative_passes_through_the_simulator():
         moved.append(update(jax.random.key(0)))
     np.testing.assert_array_equal(*moved)
     assert np.all(moved[0][QUANTITY] != jnp.asarray(POINT, jnp.float32)[QUANTITY])
+
+
+def test_the_critic_learns_that_an_episode_ends():
+    """Every period costs one, whatever is done, so what follows costs as many as are left."""
+    periods = 6
+
+    def step(params, state, action, noise):
+        del params, noise
+        return state, Outcome((1.0 + 0.0 * action + 0.1 * state,), ())
+
+    problem = Problem(lambda *_: None, lambda *_: None, lambda params, state: state, step)
+    policy = Policy(
+        lambda key, seen: jnp.float32(0.5),
+        lambda variables, seen: Transformed(variables[None], lambda outputs: outputs[0]),
+    )
+    states = jnp.linspace(-1.0, 1.0, 32)
+    batch = Scenarios(jnp.zeros(32), states, jnp.zeros((32, periods)))
+    algorithm = learner(problem, jnp.zeros(()), policy, discount=1.0, warm_up=STEPS)
+
+    @jax.jit
+    def run(key):
+        update = lambda state, _: (algorithm.update(state, batch)[0], None)  # noqa: E731
+        return jax.lax.scan(update, algorithm.init(key), None, 4 * STEPS)[0].optimizer_state.critic
+
+    critic = run(jax.random.key(0))
+    spread = float(jnp.std(jnp.broadcast_to((1.0 + 0.1 * states)[:, None], (32, periods))))
+    net = MLP((32,), 1, "relu")
+    for period in range(periods):
+        seen = features((jnp.zeros(()), jnp.float32(0.5)), jnp.float32(1 - period / periods))
+        expected = (periods - period) / spread
+        assert float(net.apply(critic, seen)[0]) == pytest.approx(expected, rel=0.1)

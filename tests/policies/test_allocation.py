@@ -68,12 +68,12 @@ def test_a_node_that_holds_nothing_ships_all_even_where_next_to_nothing_is_wante
     hnp.arrays(np.float32, 4, elements=stocks),
 )
 def test_softmax_shares_stock_by_its_formula(network, logits, on_hand):
-    shipped = np.asarray(OFF[softmax][network](logits, SERVED, on_hand))
+    shipped = np.asarray(OFF[softmax][network](jnp.full(4, 5.0), logits, SERVED, on_hand))
     keep = [HOLD_LOGIT] if network is HOLDS else []
     shares = scipy.special.softmax(np.array([*logits[:3], *keep], np.float64))[:3]
     expected = max(on_hand[WAREHOUSE], 0) * shares
     np.testing.assert_allclose(shipped[:3], expected, rtol=1e-4, atol=1e-30)
-    assert shipped[3] == 0, "orders on a supply are set elsewhere"
+    assert shipped[3] == 5, "orders on a supply are what is wanted"
 
 
 def water_height(missing, areas, stock, holds: bool) -> float:
@@ -152,7 +152,7 @@ def test_no_location_of_any_graph_ships_more_than_it_has(network, data):
         areas = jnp.full(edge_count, 3.0)
         return (
             proportional(network, wanted, on_hand),
-            softmax(network, wanted, jnp.ones(edge_count), on_hand),
+            softmax(network, wanted, wanted, jnp.ones(edge_count), on_hand),
             balanced(network, missing, areas, on_hand, kept=5.0),
         )
 

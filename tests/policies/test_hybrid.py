@@ -15,11 +15,12 @@ from hypothesis.extra import numpy as hnp
 from sized_orders import own_cells, set_up
 
 from neuroinv.config import GNNConfig, HybridConfig
+from neuroinv.decisions import Hybrid
 from neuroinv.policies.gnn import gnn
 from neuroinv.policies.hybrid import hybrid
 from neuroinv.policies.order_regimes import fixed_cost_features
 from neuroinv.policies.positions import served_edges
-from neuroinv.problems.inventory.dynamics import inventory_problem
+from neuroinv.problems.inventory.dynamics import ABSENT_SCALE, inventory_problem
 from neuroinv.problems.inventory.instance import cell_ends
 from neuroinv.problems.inventory.network import outgoing, sources
 from neuroinv.types import InputError
@@ -260,3 +261,54 @@ def test_a_factored_net_is_asked_for_one_regime_at_a_time():
 def test_a_problem_without_jumps_has_no_regimes():
     with pytest.raises(InputError, match=r"no cost of this problem jumps .* use policy mlp or gnn"):
         hybrid(one_store(), net())
+
+
+@pytest.mark.parametrize(("kind", "name", "choice", "orders"), OF_KINDS)
+def test_outputs_are_scored_just_where_they_have_a_part_in_the_order(kind, name, choice, orders):
+    instance, seen = observed(name)
+    if kind == "gnn":
+        config = GNNConfig("gnn", width=4, hidden=(4,), choice=choice, orders=orders)
+        policy = gnn(instance.network, config)
+    else:
+        policy = hybrid(instance.network, net(choice=choice, orders=orders))
+    variables = jax.jit(policy.init)(jax.random.key(0), seen)
+    # Whatever is wanted is there: a cut to the stock would tie edges together.
+    decision = policy.apply(variables, seen._replace(on_hand=jnp.full_like(seen.on_hand, 1e5)))
+    noisy = Hybrid(decision, jnp.zeros_like(decision.outputs))
+    drawn = noisy.sample(jax.random.key(1))
+
+    @jax.jit
+    def slopes(regime):
+        def score(outputs):
+            return noisy.log_prob(drawn._replace(regime=regime, outputs=outputs))
+
+        def order(outputs):
+            return noisy.to_action(drawn._replace(regime=regime, outputs=outputs)).quantity
+
+        scored = jax.grad(score)(drawn.outputs)
+        return scored, jax.jacrev(order)(drawn.outputs)
+
+    for number in range(5):
+        regime = decision.sample(jax.random.key(number))
+        scored, ordered = slopes(regime)
+        acts = np.any(np.asarray(ordered) != 0, axis=0)
+        assert np.all(np.asarray(scored)[acts] != 0)
+        acting = decision.acting(decision.weights(regime)) * jnp.ones_like(decision.outputs)
+        np.testing.assert_array_equal(np.asarray(scored) != 0, acting)
+
+
+def test_absent_items_have_no_part_in_a_joint_order_of_a_graph_network():
+    instance, seen = observed("joint")
+    there = jnp.arange(len(seen.on_hand)) < 2
+    scale = jnp.where(there, seen.demand_scale, ABSENT_SCALE)
+    few = seen._replace(present=there.astype(jnp.float32), demand_scale=scale)
+    config = GNNConfig("gnn", width=4, hidden=(4,), choice="joint", start="none")
+    policy = gnn(instance.network, config)
+    variables = jax.tree.map(lambda leaf: 3.0 * leaf, policy.init(jax.random.key(0), seen))
+
+    def logits(on_hand):
+        return policy.apply(variables, few._replace(on_hand=on_hand)).logits
+
+    slope = np.asarray(jax.jacrev(logits)(seen.on_hand * there))
+    assert np.all(slope[..., :2] != 0)
+    np.testing.assert_array_equal(slope[..., 2:], 0)

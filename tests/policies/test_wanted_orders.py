@@ -25,7 +25,7 @@ from neuroinv.config import MLPConfig, parse
 from neuroinv.policies.allocation import proportional
 from neuroinv.policies.echelon_stock import echelon_stock, variables_of_levels
 from neuroinv.policies.positions import echelon_position, location_scale, protected_periods
-from neuroinv.policies.wanted_orders import FIRST_COVER, LEAST_COVER, wanted_orders
+from neuroinv.policies.wanted_orders import FIRST_COVER, LARGEST_DROP, wanted_orders
 from neuroinv.problems.inventory.dynamics import inventory_problem
 from neuroinv.problems.inventory.network import Edge, Node, build_network, incoming
 from neuroinv.types import InputError
@@ -42,7 +42,7 @@ def observation(network, seed=0):
 @given(seed=seeds, output=numbers(-1.875, 3))  # lower ones ask for less than nothing
 def test_constant_outputs_are_an_echelon_base_stock_policy(network, seed, output):
     seen = observation(network, seed)
-    cover = FIRST_COVER + (output if output > 0 else -LEAST_COVER * np.tanh(-output / LEAST_COVER))
+    cover = FIRST_COVER + (output if output > 0 else LARGEST_DROP * np.tanh(output / LARGEST_DROP))
     levels = (protected_periods(network, seen) + cover) * location_scale(network, seen)
     policy = echelon_stock(network, 1.0)
     expected = policy.apply(variables_of_levels(network, np.asarray(levels), seen), seen).mode()
@@ -65,7 +65,7 @@ def test_no_net_leaves_an_echelon_short_for_ever(network, seed):
     assert np.all(np.isfinite(wanted))
     assert np.all(wanted >= 0)
     arriving = incoming(network) @ wanted / np.asarray(scale)
-    assert np.all(arriving >= missing + FIRST_COVER + LEAST_COVER - 1e-3)
+    assert np.all(arriving >= missing + FIRST_COVER - LARGEST_DROP - 1e-3)
 
 
 def test_suppliers_share_what_one_location_misses():

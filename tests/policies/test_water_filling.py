@@ -181,3 +181,11 @@ def test_networks_that_are_no_cross_dock_with_stores_are_refused(network, messag
         InputError, match=f"^policy.kind water_filling .*{message}.* another policy"
     ):
         water_filling(network)
+
+
+@pytest.mark.parametrize("name", ["holding_cost", "underage_cost"])
+def test_costs_of_nothing_start_from_a_level_all_the_same(name):
+    seen = seen_once()
+    free = seen._replace(**{name: jnp.zeros_like(getattr(seen, name))})
+    variables = POLICY.init(jax.random.key(0), free)
+    assert np.isfinite(variables["level"])

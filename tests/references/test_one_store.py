@@ -136,9 +136,13 @@ def test_demand_that_hardly_ever_comes_has_the_exact_cost_of_its_level(tmp_path)
     assert cost == pytest.approx(best.cost, rel=1e-6)
 
 
-def test_demand_that_rounds_to_no_spread_has_no_reference(tmp_path):
+def test_demand_has_the_spread_that_it_says_in_any_unit(tmp_path):
     change = ("~problem.demand.std", "+problem.demand.coefficient_of_variation=0.25")
-    config = small_config(
-        tmp_path, "problem=one_store_backlogged", *change, "problem.demand.mean=0.001"
-    )
-    assert references(build(config).instance) == ()
+
+    def optimum(mean: float) -> float:
+        given = ("problem=one_store_backlogged", *change, f"problem.demand.mean={mean}")
+        experiment = build(small_config(tmp_path, *given))
+        assert float(experiment.test.params.demand.std[0, 0]) == pytest.approx(0.25 * mean)
+        return references(experiment.instance)[0].exact / mean
+
+    assert optimum(0.001) == pytest.approx(optimum(5.0), rel=1e-6)

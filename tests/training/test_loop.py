@@ -173,3 +173,14 @@ def test_a_batch_holds_no_scenario_twice_and_each_equally_often(scenarios, batch
     counts = np.bincount(drawn.ravel(), minlength=scenarios)
     expected = drawn.size / scenarios
     assert np.all(np.abs(counts - expected) < 6 * np.sqrt(expected) + 1)
+
+
+def test_a_seed_that_has_stopped_reports_nothing_of_what_is_thrown_away(tmp_path):
+    programs = programs_of(small_config(tmp_path, "training.seeds=2"))
+    state = programs.initialise()._replace(
+        stopped=jnp.array([True, False]), best_cost=jnp.array([7.0, jnp.inf])
+    )
+    after, metrics = programs.segment(state)
+    assert np.asarray(after.train.step).tolist() == [0, 5]
+    assert float(metrics["dev_cost"][0]) == float(metrics["best_dev_cost"][0]) == 7.0
+    assert np.isnan(metrics["train_cost"]).tolist() == [True, False]

@@ -52,6 +52,7 @@ from neuroinv.types import InputError
 
 Split = Literal["train", "dev", "test"]
 MOST_ENTRIES = 2**28  # of all tables of demand together: a gibibyte
+LEAST_TYPICAL_SALES = 1.0  # units a period, below which inputs are not scaled any further
 DAYS_A_YEAR = 365.0  # keeps the calendar's features below one
 
 
@@ -279,18 +280,15 @@ def _order_sizes(
     )
 
 
-def std_of(mean: Any, coefficient_of_variation: Any) -> Any:
-    """Standard deviation of normal demand (units), to three digits as in the paper's settings."""
-    return np.round(mean * coefficient_of_variation, 3)
-
-
 def _synthetic(config: Any, drawn: Any) -> Demand:
     mean: Float64[np.ndarray, "scenarios demands"] = drawn("mean")
     if isinstance(config, NormalDemand):
         if config.std is not None:
             std = drawn("std")
         else:
-            std = std_of(mean, drawn("coefficient_of_variation"))
+            std = mean * drawn("coefficient_of_variation")
+            if getattr(config.coefficient_of_variation, "reference_seed", None) is not None:
+                std = np.round(std, 3)
         lower = 0.0 if config.clipped else -np.inf
         everywhere = np.ones(len(mean))
         return Normal(
@@ -338,6 +336,12 @@ def _read(config: InventoryConfig, network: Network) -> SalesTable | None:
     if config.demand.locations is not None:
         names = [str(name) for name in config.demand.locations]
         table = select_locations(table, names, config.demand.path)
+    typical = np.median(np.abs(table.quantity).mean(axis=1))
+    if typical < LEAST_TYPICAL_SALES and np.any(table.quantity % 1):
+        raise InputError(
+            f"problem.demand.path: half of the series of {config.demand.path} sell less than "
+            f"{typical:.2g} units a period, too little to scale by; count in smaller units"
+        )
     for split in ("train", "dev", "test"):
         start, stop = getattr(config.demand, split)
         check_period_range(table, start, stop, f"problem.demand.{split}")

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int32
+from jaxtyping import Bool, Float32, Int32
 
 from neuroinv.types import InputError
 
@@ -161,12 +161,33 @@ def outgoing(network: Network) -> Float32[np.ndarray, "locations edges"]:
 
 
 @lru_cache
-def echelons(network: Network) -> Float32[np.ndarray, "locations locations"]:
-    """1 where the second location belongs to the echelon of the first: it is the same, or goods
-    that are at the first can reach it."""
+def reaches(network: Network) -> Bool[np.ndarray, "locations locations"]:
+    """Whether goods that are at the first location can get to the second, the same included."""
     reach = np.eye(len(locations(network)), dtype=bool)
     internal = sources(network) >= 0
     ends = (sources(network)[internal], destinations(network)[internal])
+    for _ in reach:  # no path is longer than there are locations
+        np.logical_or.at(reach, ends[0], reach[ends[1]])
+    return reach
+
+
+@lru_cache
+def leads_down(network: Network) -> Bool[np.ndarray, " edges"]:
+    """Whether an edge leads down an echelon: not out of supply, nor from one customer's location to
+    another that could send goods back."""
+    starts, ends = sources(network), destinations(network)
+    faces = np.isin(np.arange(len(locations(network))), demand_locations(network))
+    lateral = reaches(network)[ends, starts] & faces[starts] & faces[ends]
+    return (starts >= 0) & ~lateral
+
+
+@lru_cache
+def echelons(network: Network) -> Float32[np.ndarray, "locations locations"]:
+    """1 where the second location belongs to the echelon of the first: it is the same, or goods
+    that are at the first can get down to it."""
+    reach = np.eye(len(locations(network)), dtype=bool)
+    down = leads_down(network)
+    ends = (sources(network)[down], destinations(network)[down])
     for _ in reach:  # no path is longer than there are locations
         np.logical_or.at(reach, ends[0], reach[ends[1]])
     return reach.astype(np.float32)
@@ -183,12 +204,10 @@ def longest_chain(network: Network) -> int:
     """Edges between locations on the longest way down; no more than there are locations, where
     goods could go in a circle."""
     hops = np.zeros(len(locations(network)), np.int32)
-    internal = sources(network) >= 0
+    down = leads_down(network)
     for length in range(len(hops)):
         farther = hops.copy()
-        np.maximum.at(
-            farther, sources(network)[internal], 1 + hops[destinations(network)[internal]]
-        )
+        np.maximum.at(farther, sources(network)[down], 1 + hops[destinations(network)[down]])
         if (farther == hops).all():
             return length
         hops = farther

@@ -29,7 +29,7 @@ class SalesTable(NamedTuple):
     """Sales of every (item, location) pair in every period; a pair is a series.
 
     Series `s` is `items[item_index[s]]` at `locations[location_index[s]]`; series are ordered by
-    item, then by location, and both names are sorted as text.
+    item, then by location, and names are sorted as text, or by size where all are whole numbers.
     """
 
     dates: tuple[datetime.date, ...]
@@ -48,7 +48,8 @@ def read_sales(
     """Sales read from a `.parquet` or `.csv` file with one row per date, item and location.
     Negative quantities (net returns) are kept, or clipped at 0.
 
-    Dates may be dates, datetimes (their day counts) or ISO text; the order of the rows is free.
+    Dates may be dates, datetimes (their day counts, by the clock of their zone) or ISO text; the
+    order of the rows is free.
     Messages number rows from 1, a header not counted.
 
     Raises:
@@ -56,7 +57,7 @@ def read_sales(
             is missing; a value is not a date, or not a finite number; a (date, item, location) is
             repeated; dates are unequally spaced; or a series lacks a date.
     """
-    rows = _parse(_read(Path(path), columns), columns, path)
+    rows = _parse(_read(Path(path).expanduser(), columns), columns, path)
     _check_keys(rows, columns, path)
     rows = rows.sort("item", "location", "date")
     dates = rows["date"].unique().sort().to_list()
@@ -142,9 +143,15 @@ def _read(path: Path, columns: TableColumns) -> pl.DataFrame:
         for field, column in named.items():
             if column not in schema:
                 near = difflib.get_close_matches(column, schema, n=1)
+                if len(schema) == 1 and {";", "\t"} & set(next(iter(schema))):
+                    raise InputError(
+                        f"sales file {path} has one column, {next(iter(schema))!r}: separate "
+                        "columns by commas."
+                    )
                 raise InputError(
                     f"sales file {path} has no column '{column}' among {', '.join(schema)}: set "
-                    f"problem.demand.columns.{field} to {near[0] if near else 'one of these'}."
+                    f"problem.demand.columns.{field} to {near[0] if near else 'one of these'}, or "
+                    f"add one in which all rows have the same."
                 )
             if schema[column].is_nested() or schema[column] in (pl.Binary, pl.Duration):
                 raise InputError(
@@ -175,18 +182,28 @@ def _parse(raw: pl.DataFrame, columns: TableColumns, path: str | Path) -> pl.Dat
             )
 
     for field in dataclasses.asdict(columns):
-        refuse(raw[field].is_null(), field, "fill in the missing value or drop the row")
+        remedy = "fill in the missing value"
+        if field == "quantity":
+            remedy += ", 0 where nothing was sold"
+        refuse(raw[field].is_null(), field, remedy)
     date, quantity = raw["date"], raw["quantity"]
     if not isinstance(date.dtype, (pl.Date, pl.Datetime)):
         date = date.cast(pl.String).str.extract(_ISO_DATE).str.to_date("%Y-%m-%d", strict=False)
         refuse(date.is_null(), "date", "write dates as 2013-01-31")
+    elif isinstance(date.dtype, pl.Datetime):
+        date = date.dt.replace_time_zone(None)
     if not quantity.dtype.is_numeric():
         quantity = quantity.cast(pl.String).cast(pl.Float64, strict=False)
     quantity = quantity.cast(pl.Float32)
     refuse(~quantity.is_finite().fill_null(value=False), "quantity", "write a finite number")
     names = [raw[field].cast(pl.String) for field in ("item", "location")]
-    names = [name.cast(pl.Enum(name.unique().sort())) for name in names]
+    names = [name.cast(pl.Enum(_in_order(name.unique()))) for name in names]
     return pl.DataFrame([*names, date.cast(pl.Date), quantity])
+
+
+def _in_order(names: pl.Series) -> list[str]:
+    whole = names.str.contains(r"^\d+$").all()
+    return sorted(names, key=lambda name: (int(name), name)) if whole else sorted(names)
 
 
 def _check_keys(rows: pl.DataFrame, columns: TableColumns, path: str | Path) -> None:

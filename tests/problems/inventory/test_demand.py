@@ -15,7 +15,10 @@ from neuroinv.problems.inventory.instance import build_instance, draw_parameters
 DRAWS = 40_000
 ERRORS = 5.0  # standard errors that a seeded estimate may be off
 KEY = jax.random.key(11)
-STORES = {"supplier": {"kind": "supply"}, "store": {"kind": "demand", "count": 3}}
+STORES = {
+    "supplier": {"kind": "supply"},
+    "store": {"kind": "demand", "count": 3, "underage_cost": 9.0},
+}
 
 
 def drawn(**demand):

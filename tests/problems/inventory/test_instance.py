@@ -240,7 +240,7 @@ PAST = 3
 
 def recorded(folder, stores=1, **demand):
     ranges = {"train": (0, 10), "dev": (7, 15), "test": (12, 20)}
-    store = {"kind": "demand", "count": stores}
+    store = {"kind": "demand", "count": stores, "underage_cost": 9.0}
     cost = {"low": 1.0, "high": 9.0, "vary": "scenario"}
     return problem_config(
         nodes={"supplier": {"kind": "supply"}, "store": {**store, "underage_cost": cost}},

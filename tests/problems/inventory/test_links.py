@@ -17,7 +17,7 @@ def linked(**second: object) -> InventoryConfig:
         nodes={
             "supplier": {"kind": "supply"},
             "warehouse": {"kind": "stocking", "count": 2},
-            "store": {"kind": "demand", "count": 3},
+            "store": {"kind": "demand", "count": 3, "underage_cost": 9.0},
         },
         edges={
             "in": {"source": "supplier", "destination": "warehouse", "lead_time": 1},
@@ -62,7 +62,10 @@ def test_a_list_has_a_value_for_each_member(second, said):
 def series_problem(path: str, stores: int, **demand: object) -> InventoryConfig:
     ranges = {"train": [0, 10], "dev": [5, 15], "test": [10, 20], "past_periods": 4}
     return problem_config(
-        nodes={"supplier": {"kind": "supply"}, "store": {"kind": "demand", "count": stores}},
+        nodes={
+            "supplier": {"kind": "supply"},
+            "store": {"kind": "demand", "count": stores, "underage_cost": 9.0},
+        },
         edges={"road": {"source": "supplier", "destination": "store", "lead_time": 1}},
         demand={"distribution": "series", "path": path, **ranges, **demand},
     )

@@ -13,9 +13,11 @@ from neuroinv.problems.inventory.network import (
     build_network,
     demand_locations,
     destinations,
+    echelons,
     facing_demand,
     incoming,
     locations,
+    longest_chain,
     outgoing,
     served,
     sources,
@@ -87,16 +89,25 @@ def test_arrays_follow_the_order_of_nodes_and_edges(network):
 @settings(deadline=None, max_examples=60)
 @given(networks())
 def test_served_is_what_a_walk_along_the_edges_finds(network):
+    """Along those that lead down: not from one store to another that could send goods back."""
     placed = locations(network)
-    expected = []
-    for start in placed:
+
+    def walk(start, edges):
         found, unvisited = {start}, [start]
         while unvisited:
             here = unvisited.pop()
-            ahead = {edge.destination for edge in network.edges if edge.source == here} - found
+            ahead = {edge.destination for edge in edges if edge.source == here} - found
             found |= ahead
             unvisited += ahead
-        expected.append([placed[customer] in found for customer in demand_locations(network)])
+        return found
+
+    def is_lateral(edge):
+        stores = {network.nodes[end].kind for end in edge} == {"demand"}
+        return stores and edge.source in walk(edge.destination, network.edges)
+
+    down = [edge for edge in network.edges if not is_lateral(edge)]
+    reached = [walk(start, down) for start in placed]
+    expected = [[placed[one] in found for one in demand_locations(network)] for found in reached]
     np.testing.assert_array_equal(served(network), np.asarray(expected, np.float32))
 
 
@@ -110,3 +121,14 @@ def test_named_graphs_are_what_they_say():
     np.testing.assert_array_equal(served(serial_system()), np.ones((3, 1)))
     np.testing.assert_array_equal(served(warehouse_tree(2)), [[1, 0], [0, 1], [1, 1]])
     np.testing.assert_array_equal(outgoing(warehouse_tree(2)), [[0] * 3, [0] * 3, [1, 1, 0]])
+
+
+def test_stores_that_help_each_other_out_are_no_echelons_of_each_other():
+    nodes, roads = (SUPPLY, STORE, KIOSK), (Edge(0, 1), Edge(0, 2))
+    apart = build_network(nodes, roads, 2)
+    lateral = build_network(nodes, (*roads, Edge(1, 2), Edge(2, 1)), 2)
+    np.testing.assert_array_equal(echelons(lateral), echelons(apart))
+    assert longest_chain(lateral) == longest_chain(apart) == 0
+    # One that sends on what the other cannot send back is above it.
+    above = build_network(nodes, (*roads, Edge(1, 2)), 2)
+    np.testing.assert_array_equal(echelons(above), [[1, 1], [0, 1]])

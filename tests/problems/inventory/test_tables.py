@@ -102,7 +102,7 @@ def test_whole_number_items_and_quantities_are_read_alike(tmp_path: Path) -> Non
         pl.col("item").cast(pl.Int64), pl.col("quantity").round().cast(pl.Int16)
     )
     table = read(frame, tmp_path, ".parquet")
-    assert table.items == ("12", "7")
+    assert table.items == ("7", "12"), "by size"
     assert_same(read(frame, tmp_path, ".csv"), table)
 
 
@@ -129,7 +129,7 @@ def test_one_row_is_a_table_of_one_period(tmp_path: Path) -> None:
 
 
 REMEDY = {
-    "null": "fill in the missing value or drop the row",
+    "null": "fill in the missing value",
     "date": "write dates as 2013-01-31",
     "number": "write a finite number",
     "series": "add rows with quantity 0 where nothing was sold",
@@ -283,3 +283,15 @@ def test_the_favorita_table() -> None:
     series = np.flatnonzero((table.item_index == 7) & (table.location_index == 3))
     expected = one.sort("date").collect()["sales"].to_numpy()
     np.testing.assert_array_equal(table.quantity[series], expected[None])
+
+
+def test_a_day_is_that_of_the_clock_of_its_zone(tmp_path: Path) -> None:
+    midnights = pl.col("date").cast(pl.Datetime).dt.replace_time_zone("Europe/Zurich")
+    table = read(sales().with_columns(midnights), tmp_path, ".parquet")
+    assert_same(table, read(sales(), tmp_path))
+
+
+def test_columns_that_are_not_separated_by_commas_are_refused(tmp_path: Path) -> None:
+    sales().write_csv(tmp_path / "sales.csv", separator=";")
+    with pytest.raises(InputError, match=r"has one column, 'date;item;.*separate columns by com"):
+        read_sales(tmp_path / "sales.csv", TableColumns(), "keep")
