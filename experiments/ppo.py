@@ -14,7 +14,7 @@ Settings change PPO in one way each, but for those as published, which come clos
 ends, as HPO has in `joint_replenishment_changes.py`; that code also takes a whole batch in the
 first epoch, clips each net's gradient by itself, trains its value at the same rate, reads a moving
 mean of demand, and lets the weight of entropy fall to 0.001 instead of zero. With nets of 512 units
-it takes 25 minutes of a core for 60 items and batch 16; `as published with 64 units` has ours,
+it takes 25 minutes of a core a seed for 60 items, batch 16; `as published with 64 units` has ours,
 which read stock alone, and which HPO does not learn by that recipe either. `default` discounts
 later costs by 0.95 and uses a batch five times, HPO discounts nothing and uses it once. `--items`,
 `--batches`, `--starts`, `--algorithms`, `--settings` and `--learning-rates` choose some of the

@@ -201,7 +201,7 @@ def depots_and_stores(vary: str = "both", **fields: Any) -> InventoryConfig:
     """Two depots and three stores; costs of the stores vary as asked."""
     cost = {"low": 1.0, "high": 9.0, "vary": vary}
     lead_time = {"low": 0, "high": 4, "vary": vary}
-    stores = {"kind": "demand", "count": 3, "holding_cost": cost, **fields}
+    stores = {"kind": "demand", "count": 3, "holding_cost": cost, "underage_cost": 9.0, **fields}
     nodes = {
         "supplier": {"kind": "supply"},
         "depot": {"kind": "stocking", "count": 2, "holding_cost": [0.25, 0.5]},

@@ -176,7 +176,7 @@ def _sentence(error: ValidationError) -> str:
             return f"{field} is {first['input']!r}; give a list, such as [{first['input']}]"
         case "too_short":
             return f"{field} is empty; give at least one value, or leave it out"
-        case "dataclass_type":
+        case "dataclass_type" | "model_attributes_type":
             return f"{field} is {first['input']!r}; give keys with values, such as {{KEY: VALUE}}"
         case "string_type" if shown[-1] == "[key]":
             above_it = ".".join(shown[:-2])

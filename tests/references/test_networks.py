@@ -133,7 +133,11 @@ SILENT = [
     ],
     ["problem=transshipment", "problem.demand.clipped=true"],
     ["problem=transshipment", "problem.nodes.store.underage_cost=0"],
-    ["problem=transshipment", "problem.demand.coefficient_of_variation=1e-5"],
+    [
+        "problem=transshipment",
+        "problem.demand.coefficient_of_variation.low=1e-6",
+        "problem.demand.coefficient_of_variation.high=2e-6",
+    ],
     ["problem=transshipment", "problem.nodes.store.holding_cost=[1,1,1,1,2]"],
     ["problem=transshipment", "problem.nodes.cross_dock.holds_stock=true"],
     ["problem=transshipment", "problem.edges.to_store.lead_time=[1,2,2,2,2]"],
