@@ -6,13 +6,13 @@
 
 Sixty items and batch 16, where the paper's recipe falls furthest behind. Every row keeps the
 changes of the rows before it; the last is the recipe of `experiments/joint_replenishment.py`. All
-train two towers for 1,600 updates and are compared with
-the best classical policy path by path, in percent with a 95 % interval, in the window and in the
-long run of that experiment. The paper's recipe comes close to that of the public code of arXiv
-2605.14297, and discounts later costs by 0.93 like it, where its text says 0.99. Its nets have 512
-units, and read costs and means, which are the same in every scenario. That code also lets the
-weight of entropy fall to 0.001 instead of zero, clips each net's gradient by itself, reads a moving
-mean of demand, and trains its value at the same rate.
+train two towers for 1,600 updates and are compared with the best classical policy path by path, in
+percent with a 95 % interval, in the window and in the long run of that experiment. The paper's
+recipe comes close to that of the public code of arXiv 2605.14297, and discounts later costs by 0.93
+like it, where its text says 0.99. Its nets have 512 units, and read costs and means, which are the
+same in every scenario. That code also lets the weight of entropy fall to 0.001 instead of zero,
+clips each net's gradient by itself, reads a moving mean of demand, and trains its value at the same
+rate.
 
 A weight of entropy belongs to the units of costs, a trace to the discount, and a bound on gradients
 to the learning rate, so each pair changes in one row. Quick: three items, and four of the changes.

@@ -34,6 +34,21 @@ def sales_table(folder: Path) -> Path:
     return folder / "sales.parquet"
 
 
+def on_sales(folder: Path, path: Path, *overrides: str):
+    return small_config(
+        folder / "runs",
+        "problem=one_store_real",
+        "policy=just_in_time",
+        f"problem.demand.path={path}",
+        "problem.demand.columns={location: location, quantity: quantity}",
+        "problem.demand.test=[118,150]",
+        "training={train: {scenarios: 6}, dev: {scenarios: 6}, test: {scenarios: 6, periods: 12}}",
+        "training.batch=6",
+        *overrides,
+        net=False,
+    )
+
+
 def test_real_sales_from_table_to_share_of_the_bound(tmp_path):
     path = sales_table(tmp_path)
     config = small_config(
@@ -65,17 +80,7 @@ def test_real_sales_from_table_to_share_of_the_bound(tmp_path):
 
 def test_a_run_is_refused_when_its_sales_table_has_changed_since(tmp_path):
     path = sales_table(tmp_path)
-    config = small_config(
-        tmp_path / "runs",
-        "problem=one_store_real",
-        "policy=just_in_time",
-        f"problem.demand.path={path}",
-        "problem.demand.columns={location: location, quantity: quantity}",
-        "problem.demand.test=[118,150]",
-        "training={train: {scenarios: 6}, dev: {scenarios: 6}, test: {scenarios: 6, periods: 12}}",
-        "training.batch=6",
-        net=False,
-    )
+    config = on_sales(tmp_path, path)
     finished = train(config)
     before = path.read_bytes()
     pl.read_parquet(path).with_columns(pl.col("quantity") * 2).write_parquet(path)
@@ -122,21 +127,6 @@ def test_a_cost_of_zero_is_nothing_to_measure_a_gap_by(tmp_path):
     assert table.rows[0].tested.estimate == 0
     assert table.bound is None
     assert render(table).row_count == 2
-
-
-def on_sales(folder: Path, path: Path, *overrides: str):
-    return small_config(
-        folder / "runs",
-        "problem=one_store_real",
-        "policy=just_in_time",
-        f"problem.demand.path={path}",
-        "problem.demand.columns={location: location, quantity: quantity}",
-        "problem.demand.test=[118,150]",
-        "training={train: {scenarios: 6}, dev: {scenarios: 6}, test: {scenarios: 6, periods: 12}}",
-        "training.batch=6",
-        *overrides,
-        net=False,
-    )
 
 
 @pytest.mark.parametrize(("split", "weeks"), [("train", "[0,150]"), ("dev", "[100,150]")])

@@ -52,16 +52,22 @@ def observed(name):
     return instance, inventory_problem(instance.network).observe(params, state)
 
 
-@functools.cache
-def disturbed(kind, name, choice, orders):
-    """Drawn regimes and their orders, as a compiled function of stock, noise and a key."""
+def initialised(kind, name, choice, orders):
+    """A policy of either kind, and its first variables."""
     instance, seen = observed(name)
     if kind == "gnn":
         config = GNNConfig("gnn", width=4, hidden=(4,), choice=choice, orders=orders)
         policy = gnn(instance.network, config)
     else:
         policy = hybrid(instance.network, net(choice=choice, orders=orders))
-    variables = jax.jit(policy.init)(jax.random.key(0), seen)
+    return policy, jax.jit(policy.init)(jax.random.key(0), seen)
+
+
+@functools.cache
+def disturbed(kind, name, choice, orders):
+    """Drawn regimes and their orders, as a compiled function of stock, noise and a key."""
+    _, seen = observed(name)
+    policy, variables = initialised(kind, name, choice, orders)
 
     @jax.jit
     def decide(on_hand, noise, key):
@@ -265,13 +271,8 @@ def test_a_problem_without_jumps_has_no_regimes():
 
 @pytest.mark.parametrize(("kind", "name", "choice", "orders"), OF_KINDS)
 def test_outputs_are_scored_just_where_they_have_a_part_in_the_order(kind, name, choice, orders):
-    instance, seen = observed(name)
-    if kind == "gnn":
-        config = GNNConfig("gnn", width=4, hidden=(4,), choice=choice, orders=orders)
-        policy = gnn(instance.network, config)
-    else:
-        policy = hybrid(instance.network, net(choice=choice, orders=orders))
-    variables = jax.jit(policy.init)(jax.random.key(0), seen)
+    _, seen = observed(name)
+    policy, variables = initialised(kind, name, choice, orders)
     # Whatever is wanted is there: a cut to the stock would tie edges together.
     decision = policy.apply(variables, seen._replace(on_hand=jnp.full_like(seen.on_hand, 1e5)))
     noisy = Hybrid(decision, jnp.zeros_like(decision.outputs))

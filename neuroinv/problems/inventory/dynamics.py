@@ -41,6 +41,8 @@ from neuroinv.problems.inventory.order_sizes import (
 from neuroinv.problems.inventory.routing import route
 from neuroinv.types import Outcome, Problem
 
+# Units a period; below it a scale says little and would only blow up the inputs.
+LEAST_TYPICAL_SALES = 1.0
 ABSENT_SCALE = 1e-6  # units; what is wanted in its multiples is nothing, and it can be divided by
 
 
@@ -155,8 +157,8 @@ def inventory_problem(network: Network) -> Problem:
 
     def observe(params: Parameters, state: State) -> Observation:
         if state.past_demand.shape[0]:
-            # Below one unit a period a scale says little and would only blow up the inputs.
-            scale = jnp.maximum(jnp.mean(jnp.abs(state.past_demand), axis=0), 1.0)
+            scale = jnp.mean(jnp.abs(state.past_demand), axis=0)
+            scale = jnp.maximum(scale, LEAST_TYPICAL_SALES)
             std = jnp.std(state.past_demand, axis=0)
         else:
             scale, std = params.demand.mean, params.demand.std

@@ -31,7 +31,7 @@ from neuroinv.problems.inventory.demand import (
     Series,
     discrete_table,
 )
-from neuroinv.problems.inventory.dynamics import Parameters
+from neuroinv.problems.inventory.dynamics import LEAST_TYPICAL_SALES, Parameters
 from neuroinv.problems.inventory.network import Edge, Network, Node, build_network
 from neuroinv.problems.inventory.order_sizes import (
     OrderSizes,
@@ -52,7 +52,6 @@ from neuroinv.types import InputError
 
 Split = Literal["train", "dev", "test"]
 MOST_ENTRIES = 2**28  # of all tables of demand together: a gibibyte
-LEAST_TYPICAL_SALES = 1.0  # units a period, below which inputs are not scaled any further
 DAYS_A_YEAR = 365.0  # keeps the calendar's features below one
 
 

@@ -163,12 +163,7 @@ def outgoing(network: Network) -> Float32[np.ndarray, "locations edges"]:
 @lru_cache
 def reaches(network: Network) -> Bool[np.ndarray, "locations locations"]:
     """Whether goods that are at the first location can get to the second, the same included."""
-    reach = np.eye(len(locations(network)), dtype=bool)
-    internal = sources(network) >= 0
-    ends = (sources(network)[internal], destinations(network)[internal])
-    for _ in reach:  # no path is longer than there are locations
-        np.logical_or.at(reach, ends[0], reach[ends[1]])
-    return reach
+    return _closure(network, sources(network) >= 0)
 
 
 @lru_cache
@@ -185,12 +180,7 @@ def leads_down(network: Network) -> Bool[np.ndarray, " edges"]:
 def echelons(network: Network) -> Float32[np.ndarray, "locations locations"]:
     """1 where the second location belongs to the echelon of the first: it is the same, or goods
     that are at the first can get down to it."""
-    reach = np.eye(len(locations(network)), dtype=bool)
-    down = leads_down(network)
-    ends = (sources(network)[down], destinations(network)[down])
-    for _ in reach:  # no path is longer than there are locations
-        np.logical_or.at(reach, ends[0], reach[ends[1]])
-    return reach.astype(np.float32)
+    return _closure(network, leads_down(network)).astype(np.float32)
 
 
 @lru_cache
@@ -218,6 +208,17 @@ def longest_chain(network: Network) -> int:
 def facing_demand(network: Network) -> Float32[np.ndarray, "locations demands"]:
     """1 where the location is the demand location."""
     return _incidence(np.asarray(demand_locations(network), np.int32), len(locations(network)))
+
+
+def _closure(
+    network: Network, along: Bool[np.ndarray, " edges"]
+) -> Bool[np.ndarray, "locations locations"]:
+    """Where a walk along these edges between locations leads, from each location."""
+    reach = np.eye(len(locations(network)), dtype=bool)
+    starts, ends = sources(network)[along], destinations(network)[along]
+    for _ in reach:  # no path is longer than there are locations
+        np.logical_or.at(reach, starts, reach[ends])
+    return reach
 
 
 def _incidence(ends: Int32[np.ndarray, " edges"], count: int) -> Float32[np.ndarray, "l e"]:
