@@ -182,6 +182,12 @@ def central_differences(function: Callable[[Array], Array], point: Array, step: 
     return slopes.reshape(point.shape)
 
 
+def products_in(function: Callable, *arguments: Any) -> list[str]:
+    """Every matrix product of a program, as its text has it."""
+    lines = jax.jit(function).lower(*arguments).as_text().splitlines()
+    return [line for line in lines if "dot_general" in line]
+
+
 def problem_config(**mapping: Any) -> InventoryConfig:
     """A checked problem; what is not given describes one store with lost sales."""
     defaults: Mapping[str, Any] = {

@@ -44,7 +44,8 @@ class RegulatorTowers(nn.Module):
         near_zero = nn.initializers.variance_scaling(0.01, "fan_in", "truncated_normal")
         shape = (self.modes, self.controls, len(position))
         gains = self.param("gains", near_zero, shape)  # in one mode, they are optimal
-        return logits, jnp.einsum("muz,z->mu", gains, position)[None] + size * outputs
+        fed_back = jnp.einsum("muz,z->mu", gains, position, precision="highest")
+        return logits, fed_back[None] + size * outputs
 
 
 def hybrid_regulator(instance: SwitchedLQR, config: HybridConfig) -> Policy:
@@ -58,7 +59,7 @@ def hybrid_regulator(instance: SwitchedLQR, config: HybridConfig) -> Policy:
     def transform(
         weights: Float[Array, "1 modes"], outputs: Float[Array, "1 modes controls"]
     ) -> Control:
-        return Control(weights[0], weights[0] @ outputs[0])
+        return Control(weights[0], jnp.dot(weights[0], outputs[0], precision="highest"))
 
     def apply(variables: PyTree, observation: Observation) -> Categorical:
         logits, outputs = net.apply(variables, observation.position, observation.remaining)
@@ -92,9 +93,11 @@ def least_form(
         elapsed = (1 - observation.remaining) * instance.periods
         period = jnp.int32(jnp.round(elapsed))
         position = observation.position
-        costs = jnp.einsum("z,fzy,y->f", position, variables.forms[period], position)
+        of_period = variables.forms[period]
+        costs = jnp.einsum("z,fzy,y->f", position, of_period, position, precision="highest")
         least = jnp.argmin(costs)
         mode = jax.nn.one_hot(variables.modes[period, least], count)
-        return Deterministic(Control(mode, -variables.gains[period, least] @ position))
+        gain = variables.gains[period, least]
+        return Deterministic(Control(mode, -jnp.dot(gain, position, precision="highest")))
 
     return Policy(lambda key, example: given, apply, trained=False)

@@ -149,12 +149,13 @@ def switched_lqr_problem(instance: SwitchedLQR) -> Problem:
         del params, noise
         position, (modes, control) = state.position, action
 
+        # In full precision, because accelerators would otherwise round states to 10 bits.
         def of_mode(matrices: Float[Array, "modes rows columns"], by: Array) -> Array:
             return jnp.einsum("m,mrc,c->r", modes, matrices, by, precision="highest")
 
         costs = Costs(
-            jnp.dot(position, of_mode(state_cost, position)),
-            jnp.dot(control, of_mode(control_cost, control)),
+            jnp.dot(position, of_mode(state_cost, position), precision="highest"),
+            jnp.dot(control, of_mode(control_cost, control), precision="highest"),
         )
         following = of_mode(dynamics, position) + of_mode(actuation, control)
         return State(following, state.period + 1), Outcome(costs, Flows(modes, control))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from examples import central_differences, first, in_x64
+from examples import central_differences, first, in_x64, products_in
 from small_runs import small_config
 
 from neuroinv import experiment as experiments  # test_costs would be taken for a test
@@ -52,6 +52,18 @@ def simulated(config, policy) -> np.ndarray:
 
 def states_of(config) -> np.ndarray:
     return np.asarray(set_up(config)[2].state.position, np.float64)
+
+
+def test_states_are_multiplied_in_full_precision_on_any_device():
+    """Accelerators would round what they multiply to 10 bits unless told not to."""
+    instance, problem, scenarios = set_up(RANDOM)
+    found = optima.best_fixed_mode(instance.system, PERIODS, np.eye(4))
+    forms = np.zeros((PERIODS, 1, 4, 4))
+    policy = least_form(instance, forms, found.modes[:, None], found.gains[:, None])
+    act = greedy(policy, policy.init(jax.random.key(0), None))
+    products = products_in(lambda given: average_costs(problem, act, given), scenarios)
+    assert products
+    assert all("HIGHEST" in product for product in products)
 
 
 @pytest.mark.parametrize("config", [RANDOM, TWO_STATES])
