@@ -74,7 +74,7 @@ def traced(cell: Cell) -> Update:
     key = jax.random.key(config.seed)
     train = experiment.train
     scenarios = draw(experiment.problem, train.params, branch(key, Branch.TRAIN), train.periods)
-    state = experiment.algorithm.init(key)
+    state = jax.jit(experiment.algorithm.init)(key)  # eagerly, every operation would be compiled
     return Update(jax.jit(experiment.algorithm.update).lower(state, scenarios), (state, scenarios))
 
 

@@ -17,6 +17,7 @@ from neuroinv.types import InputError
 
 if TYPE_CHECKING:
     from neuroinv.analysis.table import Table
+    from neuroinv.config import Config
 
 TRAIN_HELP = """\
 neuroinv train [GROUP=CHOICE ...] [KEY=VALUE ...] [-m]
@@ -116,6 +117,12 @@ def _train_one(mapping: dict) -> None:
     with listening(console, config.training.steps, config.logger.progress) as listen:
         finished = train(config, listen)
     _show(console, finished.table)
+    if config.algorithm.kind == "hdpo" and _orders_jump(config):
+        console.print(
+            "orders of this problem have costs or lead times that jump, where hdpo has no "
+            "derivative; policy=hybrid algorithm=hpo learns when to order",
+            soft_wrap=True,
+        )
     facts = read_facts(finished.path) or {}
     if finished.repeated:
         console.print("done before; nothing was run")
@@ -129,6 +136,11 @@ def _train_one(mapping: dict) -> None:
     console.print(f"run directory  {finished.path}", soft_wrap=True, highlight=False)
     if (finished.path / "curves.svg").exists():
         console.print(f"figure         {finished.path}/curves.svg", soft_wrap=True, highlight=False)
+
+
+def _orders_jump(config: Config) -> bool:
+    edges = config.problem.edges.values() if config.problem.kind == "inventory" else ()
+    return any(edge.jumps for edge in edges)
 
 
 def _evaluate(arguments: list[str]) -> None:

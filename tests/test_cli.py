@@ -52,6 +52,14 @@ def test_help_documents_every_key(here):
         assert key in printed
 
 
+@pytest.mark.parametrize("fixed_cost", [64, 0])
+def test_a_run_says_where_its_gradient_does_not_see_a_cost(here, fixed_cost):
+    given = ("problem=fixed_cost_store", f"problem.edges.order.fixed_cost={fixed_cost}")
+    printed = here("train", *given, "policy=base_stock", *SMALL)
+    assert printed.returncode == 0, printed.stderr
+    assert ("policy=hybrid algorithm=hpo" in printed.stdout) == (fixed_cost > 0)
+
+
 MISTAKES = {
     ("trian",): "did you mean 'train'?",
     ("train", "problem=one_stor_lost"): "problem is 'one_stor_lost'.*did you mean 'one_store_lost'",

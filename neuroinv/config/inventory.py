@@ -157,6 +157,11 @@ class EdgeConfig:
     order_sizes: OrderSizesConfig | None = None
     """Where costs or lead times jump with the size of an order; null where they do not."""
 
+    @property
+    def jumps(self) -> bool:
+        """Whether what an order costs, or when it arrives, jumps with its size."""
+        return bool(self.fixed_cost or self.joint_fixed_cost or self.order_sizes)
+
 
 @dataclass(frozen=True, config=SCHEMA)
 class InventoryConfig:
