@@ -42,7 +42,7 @@ def curves(seed: int, seeds: int, chunk: int) -> tuple[np.ndarray, float, float]
     began = time.perf_counter()
     run_segments(
         programs,
-        programs.initialise(),
+        programs.first,
         config.training,
         lambda step, state, metrics: recorded.append(metrics["dev_cost"]),
     )

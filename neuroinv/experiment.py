@@ -197,7 +197,7 @@ def _optimise(
         experiment.dev.burn_in,
     )
     if stored is None:
-        state = programs.initialise()
+        state = programs.first
         if start is not None:
             state = state._replace(train=state.train._replace(variables=start))
     step = int(np.max(np.asarray(state.train.step)))

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from neuroinv.config import ForecasterConfig
+from neuroinv.problems.inventory.dynamics import LEAST_TYPICAL_SALES
 from neuroinv.problems.inventory.seasons import year_waves
 
 COUNT = 19
@@ -54,7 +55,7 @@ def net_of(config: ForecasterConfig) -> QuantileNet:
 def usual_demand(past_demand: Float[Array, "*more periods"]) -> Float[Array, "*more"]:
     """Mean demand per period, in units, returns counted as demand; at least one unit, below which
     it says little and would only blow up what is divided by it."""
-    return jnp.maximum(jnp.mean(jnp.abs(past_demand), axis=-1), 1.0)
+    return jnp.maximum(jnp.mean(jnp.abs(past_demand), axis=-1), LEAST_TYPICAL_SALES)
 
 
 def features_of(

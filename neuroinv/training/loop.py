@@ -43,7 +43,8 @@ class LoopState(NamedTuple):
 class Programs(NamedTuple):
     """The compiled programs of a training run, each compiled once before the first is run."""
 
-    initialise: Callable[[], LoopState]
+    first: LoopState
+    """The state before any update."""
     segment: Callable[[LoopState], tuple[LoopState, dict[str, Float[Array, " seeds"]]]]
     compile_seconds: float
     initialise_seconds: float
@@ -143,7 +144,7 @@ def compile_programs(
     began = time.perf_counter()
     state, drawn = jax.block_until_ready(initialise_compiled(seed_keys, train_params))
     return Programs(
-        lambda: state,
+        state,
         lambda states: segment_compiled(states, drawn, train_params, dev),
         compile_seconds,
         time.perf_counter() - began,

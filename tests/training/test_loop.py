@@ -44,7 +44,7 @@ def programs_of(config) -> Programs:
 def curves(config):
     programs, recorded = programs_of(config), []
     state = run_segments(
-        programs, programs.initialise(), config.training, lambda *event: recorded.append(event)
+        programs, programs.first, config.training, lambda *event: recorded.append(event)
     )
     return state, [(step, metrics) for step, _, metrics in recorded]
 
@@ -58,7 +58,7 @@ def test_each_program_is_compiled_once(tmp_path):
 
     config = small_config(tmp_path, "training.seeds=2", "training.steps=40")
     programs = programs_of(config)
-    state = programs.initialise()
+    state = programs.first
     state, _ = programs.segment(state)
     jax.monitoring.register_event_duration_secs_listener(note)
     try:
@@ -121,7 +121,7 @@ def test_a_state_carried_over_to_a_new_process_goes_on_to_the_bit(tmp_path):
     config = small_config(tmp_path, "training.seeds=2")
     whole, _ = curves(config)
     first = programs_of(config)
-    state, _ = first.segment(first.initialise())
+    state, _ = first.segment(first.first)
     state = jax.tree.map(
         lambda x: x if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else np.array(x), state
     )
@@ -177,7 +177,7 @@ def test_a_batch_holds_no_scenario_twice_and_each_equally_often(scenarios, batch
 
 def test_a_seed_that_has_stopped_reports_nothing_of_what_is_thrown_away(tmp_path):
     programs = programs_of(small_config(tmp_path, "training.seeds=2"))
-    state = programs.initialise()._replace(
+    state = programs.first._replace(
         stopped=jnp.array([True, False]), best_cost=jnp.array([7.0, jnp.inf])
     )
     after, metrics = programs.segment(state)
