@@ -60,6 +60,14 @@ def test_a_run_says_where_its_gradient_does_not_see_a_cost(here, fixed_cost):
     assert ("policy=hybrid algorithm=hpo" in printed.stdout) == (fixed_cost > 0)
 
 
+def test_a_run_whose_gradient_is_lost_ends_and_says_so(here):
+    given = ("policy.orders=quantity", "algorithm.learning_rate=1000")
+    printed = here("train", "problem=one_store_backlogged", *given, *SMALL, "training.steps=500")
+    assert printed.returncode == 0, printed.stderr
+    assert "1 of 1 seeds stopped because no gradient was left; lower algorithm" in printed.stdout
+    assert "500 updates" not in printed.stdout
+
+
 MISTAKES = {
     ("trian",): "did you mean 'train'?",
     ("train", "problem=one_stor_lost"): "problem is 'one_stor_lost'.*did you mean 'one_store_lost'",

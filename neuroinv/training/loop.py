@@ -37,7 +37,8 @@ class LoopState(NamedTuple):
     """Lowest average dev cost so far."""
     best_step: Int[Array, ""]
     stopped: Bool[Array, ""]
-    """True once `patience` updates brought no better dev cost; its state is then frozen."""
+    """True once `patience` updates brought no better dev cost, or a whole segment had no gradient,
+    after which nothing changes any more; its state is then frozen."""
 
 
 class Programs(NamedTuple):
@@ -116,12 +117,13 @@ def compile_programs(
             costs = average_costs(problem, lambda o, n, t: policy(o), dev, dev_burn_in)
             metrics["dev_cost"] = jnp.mean(total(costs))
             better = metrics["dev_cost"] < state.best_cost
+            lost = jnp.asarray(metrics.get("gradient_norm", jnp.inf)) == 0
             following = LoopState(
                 train,
                 _where(better, train.variables, state.best_variables),
                 jnp.where(better, metrics["dev_cost"], state.best_cost),
                 jnp.where(better, train.step, state.best_step),
-                ~better & (train.step - state.best_step >= config.patience),
+                lost | ~better & (train.step - state.best_step >= config.patience),
             )
             following = _where(state.stopped, state, following)
             # Updates of a seed that has stopped are thrown away, and so is what they measured.
