@@ -46,6 +46,7 @@ BY_CELLS = {
     "weight_sharing": [],
 }
 WITHOUT_CELLS = {
+    "batch_sizes",
     "cells",
     "dual_sourcing",
     "figures",
@@ -116,6 +117,22 @@ def test_every_change_that_a_table_makes_composes(tmp_path, monkeypatch, name):
     for cell in CHANGES[name](module):
         with pytest.raises(FirstCellError):
             module["row"](cell)
+    forget_experiments(monkeypatch)
+
+
+def test_updates_of_every_problem_are_timed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", ["batch_sizes"])
+    forget_experiments(monkeypatch)
+    module = runpy.run_path(str(FOLDER / "batch_sizes.py"), run_name="table")
+    import cells
+
+    for _, overrides in module["PROBLEMS"].values():
+        build(cells.composed(overrides))
+    update = module["traced"](("one store", 2))
+    row = module["row"](("one store", 2), update.lowered.compile(), update.arguments)
+    per_second = 2 * 100 / (row["milliseconds"] / 1e3)
+    assert row["scenario_periods_per_second"] == pytest.approx(per_second, abs=1)
     forget_experiments(monkeypatch)
 
 
