@@ -11,6 +11,7 @@ policy that is trained as long sees more scenarios. `milliseconds` is the median
 
 from __future__ import annotations
 
+import functools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -78,6 +79,16 @@ def traced(cell: Cell) -> Update:
     return Update(jax.jit(experiment.algorithm.update).lower(state, scenarios), (state, scenarios))
 
 
+@functools.cache
+def compiled(cells: tuple[Cell, ...]) -> dict[Cell, tuple[jax.stages.Compiled, tuple]]:
+    """All programs, compiled side by side before any is timed, with their arguments."""
+    updates = [traced(cell) for cell in cells]
+    with ThreadPoolExecutor() as several:
+        programs = several.map(lambda update: update.lowered.compile(), updates)
+    arguments = [update.arguments for update in updates]
+    return dict(zip(cells, zip(programs, arguments, strict=True), strict=True))
+
+
 def row(cell: Cell, compiled: jax.stages.Compiled, arguments: tuple[TrainState, Scenarios]) -> dict:
     """One batch of one problem."""
     periods = jax.tree.leaves(arguments[1].noise)[0].shape[1]
@@ -101,15 +112,11 @@ def row(cell: Cell, compiled: jax.stages.Compiled, arguments: tuple[TrainState, 
 if __name__ == "__main__":
     named = option("problems", PROBLEMS, PROBLEMS)
     cells = [(name, batch) for name in named for batch in PROBLEMS[name][0][: 1 if QUICK else None]]
-    updates = {cell: traced(cell) for cell in cells}
-    with ThreadPoolExecutor() as several:
-        programs = several.map(lambda update: update.lowered.compile(), updates.values())
-        compiled = dict(zip(cells, programs, strict=True))
     write_table(
         "batch_sizes",
         ["problem", "batch", "device"],
         cells,
-        lambda cell: row(cell, compiled[cell], updates[cell].arguments),
+        lambda cell: row(cell, *compiled(tuple(cells))[cell]),
         Figure(
             "batch",
             ("milliseconds",),

@@ -129,8 +129,8 @@ def test_updates_of_every_problem_are_timed(tmp_path, monkeypatch):
 
     for _, overrides in module["PROBLEMS"].values():
         build(cells.composed(overrides))
-    update = module["traced"](("one store", 2))
-    row = module["row"](("one store", 2), update.lowered.compile(), update.arguments)
+    cell = ("one store", 2)
+    row = module["row"](cell, *module["compiled"]((cell,))[cell])
     per_second = 2 * 100 / (row["milliseconds"] / 1e3)
     assert row["scenario_periods_per_second"] == pytest.approx(per_second, abs=1)
     forget_experiments(monkeypatch)
