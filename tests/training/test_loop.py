@@ -175,15 +175,6 @@ def test_a_batch_holds_no_scenario_twice_and_each_equally_often(scenarios, batch
     assert np.all(np.abs(counts - expected) < 6 * np.sqrt(expected) + 1)
 
 
-def test_training_stops_where_no_gradient_is_left(tmp_path):
-    """Nets that have come to order nothing, whatever they see, do not learn to order again."""
-    given = ("policy.orders=quantity", "algorithm.learning_rate=1000", "training.steps=500")
-    state, recorded = curves(small_config(tmp_path, "training.seeds=2", *given))
-    assert np.all(state.stopped)
-    assert np.all(state.train.step < 500)
-    assert not np.any(recorded[-1][1]["gradient_norm"])
-
-
 def test_a_seed_that_has_stopped_reports_nothing_of_what_is_thrown_away(tmp_path):
     programs = programs_of(small_config(tmp_path, "training.seeds=2"))
     state = programs.first._replace(
