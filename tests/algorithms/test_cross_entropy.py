@@ -42,6 +42,7 @@ def test_levels_of_a_series_are_as_good_as_those_of_gradients(tmp_path):
         "training.train={scenarios: 1024, periods: 80, burn_in: 20}",
         "training.dev={scenarios: 512, periods: 80, burn_in: 30}",
         "training.batch=128",
+        "training.steps_between_dev=10",
     )
     search = ("algorithm=cross_entropy", "training.steps=40")
     gradient = ("training.steps=150", "algorithm.learning_rate=0.05")
@@ -61,6 +62,7 @@ def test_levels_of_a_warehouse_and_its_stores_cost_what_those_of_gradients_do(tm
         "training.train={scenarios: 512, periods: 60, burn_in: 20}",
         "training.dev={scenarios: 256, periods: 60, burn_in: 20}",
         "training.test={scenarios: 512, periods: 200, burn_in: 50}",
+        "training.steps_between_dev=10",
     )
     search = ("algorithm=cross_entropy", "training.batch=128", "training.steps=40")
     gradient = ("algorithm.learning_rate=0.05", "training.batch=128", "training.steps=150")
