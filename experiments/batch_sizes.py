@@ -4,7 +4,7 @@
     python experiments/batch_sizes.py "--problems=one store,five warehouses and 40 stores"
 
 On a CPU an update takes as long as its scenarios are many. An accelerator does little more for a
-thousand scenarios than for one, until it is full: there the batch can be larger at no cost, and a
+thousand scenarios than for one, until it is full: there a larger batch costs little, and a
 policy that is trained as long sees more scenarios. `milliseconds` is the median of several updates,
 `scenario_periods_per_second` what they amount to. Quick: the smallest batch of each problem.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 import functools
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -55,17 +54,11 @@ SHORTEST, FEWEST = 1.0, 3
 """Seconds and updates that each is timed for at least, after one that warms up."""
 
 Cell = tuple[str, int]
+Arguments = tuple[TrainState, Scenarios]
 
 
-class Update(NamedTuple):
-    """One update of a batch, traced."""
-
-    lowered: jax.stages.Lowered
-    arguments: tuple[TrainState, Scenarios]
-
-
-def traced(cell: Cell) -> Update:
-    """One update of a batch."""
+def traced(cell: Cell) -> tuple[jax.stages.Lowered, Arguments]:
+    """One update of a batch, and what it is called with."""
     problem, batch = cell
     config = composed(
         [*PROBLEMS[problem][1], f"training.train.scenarios={batch}", f"training.batch={batch}"]
@@ -76,27 +69,26 @@ def traced(cell: Cell) -> Update:
     train = experiment.train
     scenarios = draw(experiment.problem, train.params, branch(key, Branch.TRAIN), train.periods)
     state = jax.jit(experiment.algorithm.init)(key)  # eagerly, every operation would be compiled
-    return Update(jax.jit(experiment.algorithm.update).lower(state, scenarios), (state, scenarios))
+    return jax.jit(experiment.algorithm.update).lower(state, scenarios), (state, scenarios)
 
 
 @functools.cache
-def compiled(cells: tuple[Cell, ...]) -> dict[Cell, tuple[jax.stages.Compiled, tuple]]:
+def compiled(cells: tuple[Cell, ...]) -> dict[Cell, tuple[jax.stages.Compiled, Arguments]]:
     """All programs, compiled side by side before any is timed, with their arguments."""
-    updates = [traced(cell) for cell in cells]
+    lowered, arguments = zip(*map(traced, cells), strict=True)
     with ThreadPoolExecutor() as several:
-        programs = several.map(lambda update: update.lowered.compile(), updates)
-    arguments = [update.arguments for update in updates]
+        programs = several.map(jax.stages.Lowered.compile, lowered)
     return dict(zip(cells, zip(programs, arguments, strict=True), strict=True))
 
 
-def row(cell: Cell, compiled: jax.stages.Compiled, arguments: tuple[TrainState, Scenarios]) -> dict:
+def row(cell: Cell, program: jax.stages.Compiled, arguments: Arguments) -> dict:
     """One batch of one problem."""
     periods = jax.tree.leaves(arguments[1].noise)[0].shape[1]
-    jax.block_until_ready(compiled(*arguments))
+    jax.block_until_ready(program(*arguments))
     taken: list[float] = []
     while len(taken) < FEWEST or sum(taken) < SHORTEST:
         began = time.perf_counter()
-        jax.block_until_ready(compiled(*arguments))
+        jax.block_until_ready(program(*arguments))
         taken.append(time.perf_counter() - began)
     seconds = float(np.median(taken))
     return {

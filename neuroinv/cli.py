@@ -117,16 +117,18 @@ def _train_one(mapping: dict) -> None:
     with listening(console, config.training.steps, config.logger.progress) as listen:
         finished = train(config, listen)
     _show(console, finished.table)
-    if config.algorithm.kind == "hdpo" and _orders_jump(config):
+    facts = read_facts(finished.path) or {}
+    trained = "compile_seconds" in facts
+    if trained and config.algorithm.kind == "hdpo" and _orders_jump(config):
         console.print(
             "orders of this problem have costs or lead times that jump, where hdpo has no "
             "derivative; policy=hybrid algorithm=hpo learns when to order",
             soft_wrap=True,
+            highlight=False,
         )
-    facts = read_facts(finished.path) or {}
     if finished.repeated:
         console.print("done before; nothing was run")
-    elif "compile_seconds" in facts:
+    elif trained:
         console.print(
             f"{facts['updates']} updates for each of {len(facts['seeds'])} seeds: compiled in "
             f"{facts['compile_seconds']:.1f} s, ran in {facts['train_seconds']:.1f} s, tested in "

@@ -219,11 +219,10 @@ def _optimise(
         if bound:
             shown |= {"share": best / bound} if sign < 0 else {"gap": best / bound - 1}
         if is_trained and not np.all(metrics.get("gradient_norm", 1.0)):
-            lost = np.flatnonzero(metrics["gradient_norm"] == 0).tolist()
-            run.write_facts(
-                without_gradient=sorted({*run.facts.get("without_gradient", []), *lost})
-            )
-            if len(lost) == len(metrics["gradient_norm"]):
+            now_lost = np.flatnonzero(metrics["gradient_norm"] == 0).tolist()
+            lost = sorted({*run.facts.get("without_gradient", []), *now_lost})
+            run.write_facts(without_gradient=lost)
+            if len(lost) == config.seeds:
                 shown |= {"gradient": 0.0}
         listen(Event("training", step, shown))
         write_events(step, metrics)

@@ -59,6 +59,9 @@ def test_a_run_says_what_its_gradient_does_not_see_and_that_it_is_lost(here):
     assert "hdpo has no derivative; policy=hybrid algorithm=hpo learns when" in printed.stdout
     assert "1 of 1 seeds stopped because no gradient was left; lower algorithm" in printed.stdout
     assert "500 updates" not in printed.stdout
+    untrained = here("train", "problem=fixed_cost_store", "policy=just_in_time", *SMALL)
+    assert untrained.returncode == 0, untrained.stderr
+    assert "no derivative" not in untrained.stdout
 
 
 MISTAKES = {

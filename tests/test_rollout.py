@@ -18,7 +18,6 @@ from examples import (
     open_loop,
     parameters,
     period_costs,
-    products_in,
     replay,
     serial_system,
     sizes,
@@ -94,23 +93,6 @@ def assert_gradient_is_slope(value_and_gradient, point):
     np.testing.assert_allclose(wide, narrow, atol=1e-6 * scale)
     np.testing.assert_allclose(gradient, narrow, rtol=1e-6, atol=1e-7 * scale)
     assert scale > 1e-2
-
-
-def test_stock_is_moved_in_full_precision_on_any_device():
-    """Accelerators would round what they multiply to 10 bits unless told not to."""
-    network = NETWORKS["many warehouses"]
-    scenarios = example(network, PERIODS, scenarios=2, lead_time=LEAD_TIMES[6])
-
-    def act(observation, noise, period):
-        wanted = wanted_orders(network, observation, jnp.ones(6), "up_to")
-        return proportional(network, wanted, observation.on_hand)
-
-    def costs(scenarios):
-        return average_costs(inventory_problem(network), act, scenarios)
-
-    products = products_in(costs, scenarios)
-    assert products
-    assert all("HIGHEST" in product for product in products)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

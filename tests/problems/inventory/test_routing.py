@@ -6,8 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from examples import example, products_in, two_depots
 
+from neuroinv.policies.allocation import proportional
+from neuroinv.policies.wanted_orders import wanted_orders
+from neuroinv.problems.inventory.dynamics import inventory_problem
 from neuroinv.problems.inventory.routing import route
+from neuroinv.rollout import average_costs
 
 SCATTERED = np.random.default_rng(0).integers(0, 40, 60)
 
@@ -35,3 +40,19 @@ def test_a_route_and_its_derivative_are_those_of_the_dense_product(picks, transp
         np.testing.assert_allclose(
             function(values, route), function(values, jnp.matmul), rtol=1e-4, atol=1e-5
         )
+
+
+def test_stock_is_moved_in_full_precision_on_any_device():
+    """Accelerators would round what they multiply to 10 bits unless told not to."""
+    network = two_depots(unmet_demand="lost")
+
+    def act(observation, noise, period):
+        wanted = wanted_orders(network, observation, jnp.ones(6), "up_to")
+        return proportional(network, wanted, observation.on_hand)
+
+    def costs(scenarios):
+        return average_costs(inventory_problem(network), act, scenarios)
+
+    products = products_in(costs, example(network, 8, scenarios=2, lead_time=[1, 3, 0, 2, 4, 1]))
+    assert products
+    assert all("HIGHEST" in product for product in products)
