@@ -4,7 +4,7 @@
     python experiments/ppo.py --items=60 --batches=64 --algorithms=ppo "--settings=one epoch"
 
 Joint replenishment, costs per item and period; the same networks, scenarios, number of rollouts and
-untrained decisions for every row, started at random (`policy.start=none`, as in arXiv 2605.14297)
+untrained decisions for every row but those as published, started at random (`policy.start=none`, as in arXiv 2605.14297)
 or from economic order quantities. A collapse is a fact only where it happens at every learning rate
 and in every setting, so all of them are in the table. Published: PPO at learning rate 1e-4 and 60
 items 59.18 (batch 64) and 89.29 (16).

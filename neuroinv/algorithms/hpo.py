@@ -155,7 +155,7 @@ def hpo(
             variables, further, about = proximal_updates(
                 score, further_optimizer, variables, further, rows, shuffles, again, entropy_weight
             )
-            metrics |= about
+            metrics = about | metrics  # the gradient is that of everything
         learned = aside.value
         if config.baseline == "learned_value":
             seen = seen_by_value(sampled.observation)

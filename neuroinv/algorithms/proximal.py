@@ -90,7 +90,7 @@ def proximal_updates(
 ) -> tuple[PyTree, PyTree, dict[str, Scalar]]:
     """Trained variables and optimiser state after all epochs, or where on a minibatch a policy is
     farther from the old one than it may be. What does not divide into minibatches sits an epoch
-    out.
+    out. Divergence and gradient norm are the largest of all minibatches.
 
     Raises InputError for more minibatches than decisions.
     """
@@ -110,11 +110,12 @@ def proximal_updates(
     def step(carried: tuple[PyTree, PyTree, Bool[Array, ""]], part: Rows) -> Any:
         trained, state, over = carried
         (_, divergence), gradient = jax.value_and_grad(loss, has_aux=True)(trained, part)
+        norm = optax.tree.norm(gradient)
         over |= divergence > how.most_divergence
         change, following = optimizer.update(gradient, state)
         moved = optax.apply_updates(trained, change), following
         kept = jax.tree.map(lambda new, old: jnp.where(over, old, new), moved, (trained, state))
-        return (*kept, over), divergence
+        return (*kept, over), (divergence, norm)
 
     def epoch(carried: Any, key: PRNGKeyArray) -> Any:
         order = jax.random.permutation(key, len(rows.log_prob))[: count * how.minibatches]
@@ -124,8 +125,12 @@ def proximal_updates(
         return jax.lax.scan(step, carried, parts)
 
     start = (trained, optimizer_state, jnp.bool_(False))
-    (trained, optimizer_state, over), divergence = jax.lax.scan(
+    (trained, optimizer_state, over), (divergence, norm) = jax.lax.scan(
         epoch, start, jax.random.split(key, how.epochs)
     )
-    metrics = {"divergence": jnp.max(divergence), "stopped_early": over.astype(jnp.float32)}
+    metrics = {
+        "divergence": jnp.max(divergence),
+        "stopped_early": over.astype(jnp.float32),
+        "gradient_norm": jnp.max(norm),
+    }
     return trained, optimizer_state, metrics

@@ -115,8 +115,9 @@ class HPOConfig:
     to nothing. Where few sizes of an order are good, such as those with a discount, ten times as
     much finds them."""
     epochs: Count = 1
-    """How often a batch is used: once for everything, then for the regimes alone with a clipped
-    ratio (PPO)."""
+    """How often a batch is used: once for everything, then for the score of the regimes alone, with
+    a clipped ratio (PPO). Where nets share weights (`policy.nets=shared`, `policy=gnn`), these
+    further steps move sizes of orders as well, by no cost of theirs."""
     minibatches: Count = 4
     """Parts that a batch is divided into in each further epoch."""
     clip_ratio: Annotated[float, Field(gt=0, lt=1)] = 0.15
@@ -164,8 +165,8 @@ class PPOConfig:
     epochs: Count = 5
     """How often a batch is used."""
     further_epochs: Literal["all", "regimes"] = "all"
-    """What those after the first train: all that is drawn, or the regimes alone, whose ratios and
-    divergence are then their own, as in hpo."""
+    """What those after the first train: all that is drawn, or the score of the regimes alone, whose
+    ratios and divergence are then their own, as in hpo."""
     minibatches: Count = 4
     """Parts that a batch is divided into in each epoch."""
     clip_ratio: Annotated[float, Field(gt=0, lt=1)] = 0.15

@@ -27,7 +27,12 @@ from neuroinv.decisions import Categorical, Transformed
 from neuroinv.policies import allocation
 from neuroinv.policies.mlp import ACTIVATIONS, MOST_RATIO
 from neuroinv.policies.order_regimes import check_regimes, fixed_cost_features, order_regimes
-from neuroinv.policies.positions import location_scale, safety_cover, served_edges
+from neuroinv.policies.positions import (
+    location_scale,
+    protected_spread,
+    safety_cover,
+    served_edges,
+)
 from neuroinv.policies.wanted_orders import missing_orders, wanted_orders
 from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import (
@@ -44,7 +49,7 @@ from neuroinv.types import InputError, Policy
 
 KINDS = ("supply", "stocking", "demand")
 LONG_LEAD_TIME = 8.0  # periods; a unit, the same for every network, and no bound
-MOST_LOG_AREA = 2.0  # an edge gives up between a seventh and seven times its typical demand
+MOST_LOG_AREA = 2.0  # an edge gives up between a seventh and seven times its share
 
 
 class Perceptron(nn.Module):
@@ -234,7 +239,8 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
     """The policy; its orders are feasible by construction (see `neuroinv.policies.allocation`).
 
     A balanced allocation reads two numbers off every edge: what is wanted, and how much of it is
-    given up where not all can be shipped, in multiples of typical demand. Where costs jump with the
+    given up where not all can be shipped, in standard deviations of the demand to last for: a net
+    that says nothing leaves all equally safe, as water filling does. Where costs jump with the
     size of an order, every edge has a logit and an output for each regime; a joint choice is made
     by the mean of the logits of edges that lead to customers who are there.
 
@@ -284,8 +290,9 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
                 missing = missing_orders(network, observation, on_edges, config.orders)
                 relative = jnp.exp(MOST_LOG_AREA * jnp.tanh(of_areas / MOST_LOG_AREA))
                 of_edges, of_loops = jnp.split(relative, [len(network.edges)])
-                areas = route(incoming(network).T, at_locations) * of_edges
-                kept_areas = at_locations * route(place_loops, of_loops)
+                spreads = protected_spread(network, observation)
+                areas = route(incoming(network).T, spreads) * of_edges
+                kept_areas = spreads * route(place_loops, of_loops)
                 return allocation.balanced(network, missing, areas, on_hand, kept, kept_areas)
             wanted = wanted_orders(network, observation, on_edges, config.orders)
             if config.allocation == "softmax":

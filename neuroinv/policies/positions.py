@@ -18,6 +18,7 @@ from neuroinv.problems.inventory.network import (
 from neuroinv.problems.inventory.routing import route
 
 AtLocations = Float[Array, " locations"]
+LEAST_SPREAD = 1e-3  # of mean demand, where it never varied
 
 
 def location_scale(network: Network, observation: Observation) -> AtLocations:
@@ -50,6 +51,15 @@ def safety_cover(network: Network, observation: Observation) -> AtLocations:
     """Periods of customers' demand that the stock of each echelon lasts beyond those it must."""
     cover = echelon_position(network, observation) / location_scale(network, observation)
     return cover - protected_periods(network, observation)
+
+
+def protected_spread(network: Network, observation: Observation) -> AtLocations:
+    """Standard deviation, units, of the demand that a location's echelon must last for, were its
+    customers and periods independent. More than nothing: a store whose demand never varied still
+    needs its stock."""
+    of_customers = jnp.maximum(observation.demand_std, LEAST_SPREAD * observation.demand_scale)
+    variance = route(served(network), of_customers**2)
+    return jnp.sqrt(protected_periods(network, observation) * variance)
 
 
 def longest_lead_time(network: Network, observation: Observation) -> AtLocations:

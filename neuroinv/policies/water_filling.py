@@ -21,7 +21,11 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from neuroinv.decisions import Deterministic
 from neuroinv.policies.allocation import balanced
-from neuroinv.policies.positions import inventory_position
+from neuroinv.policies.positions import (
+    inventory_position,
+    protected_periods,
+    protected_spread,
+)
 from neuroinv.policies.stock_levels import check_one_supplier_each
 from neuroinv.problems.inventory.dynamics import Observation
 from neuroinv.problems.inventory.network import (
@@ -37,7 +41,6 @@ from neuroinv.types import InputError, Policy
 
 Variables = dict[str, Float[Array, ""]]
 LEAST_RATIO = 1e-3  # of underage to all costs, and of holding cost: either may be nothing
-LEAST_SPREAD = 1e-3  # of mean demand; a store whose demand never varied still needs its stock
 
 
 def water_filling(network: Network) -> Policy:
@@ -53,10 +56,10 @@ def water_filling(network: Network) -> Policy:
 
     def protected_demand(observation: Observation) -> tuple[Array, Array]:
         """Mean and standard deviation, per store, of the demand until the next order arrives."""
-        lead_time = route(incoming(network), observation.lead_time.astype(jnp.float32))
-        periods = 1 + route(facing_demand(network).T, lead_time)
-        spread = jnp.maximum(observation.demand_std, LEAST_SPREAD * observation.demand_scale)
-        return periods * observation.demand_scale, jnp.sqrt(periods) * spread
+        facing = facing_demand(network).T
+        periods = route(facing, protected_periods(network, observation))
+        spread = route(facing, protected_spread(network, observation))
+        return periods * observation.demand_scale, spread
 
     def init(key: PRNGKeyArray, example: Observation) -> Variables:
         del key

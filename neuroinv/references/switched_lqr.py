@@ -71,7 +71,8 @@ def lower_bound(
     states = np.random.default_rng(0).uniform(-largest, largest, (FIRST_STATES, dimension))
     cost, error = optima.expected_least_cost(forms, states, moment)
     bound = (cost - STANDARD_ERRORS * error) / periods
-    return Reference("lower bound", f"{len(forms)} forms", bound, None, {}, True)
+    detail = f"{len(forms)} forms, less {STANDARD_ERRORS:g} standard errors"
+    return Reference("lower bound", detail, bound, None, {}, True)
 
 
 def _dynamic_program(instance: SwitchedLQR, slack: float) -> Reference:
