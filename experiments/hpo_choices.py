@@ -44,6 +44,13 @@ PROBLEMS = {
         "policy.start=none",
         f"training.steps={200 if QUICK else 800}",
     ],
+    "joint replenishment of 60 items in batches of 16": [
+        "experiment=joint_replenishment",
+        "problem.nodes.item.count=60",
+        "problem.edges.order.joint_fixed_cost=3840",
+        "training.batch=16",
+        f"training.steps={200 if QUICK else 800}",
+    ],
     "switched regulator of 10 states and 2 modes": [
         "experiment=switched_lqr",
         f"training.steps={400 if QUICK else 2000}",
@@ -53,6 +60,11 @@ PROBLEMS = {
         "problem.modes=4",
         f"training.steps={400 if QUICK else 2000}",
     ],
+    "switched regulator of 48 states and 2 modes": [
+        "experiment=switched_lqr",
+        "problem.dimension=48",
+        f"training.steps={400 if QUICK else 2000}",
+    ],
 }
 
 
@@ -60,11 +72,9 @@ def best_dev_costs(problem: str, *choice: str) -> tuple[np.ndarray, float, dict]
     """Best dev cost of every seed, seconds of training, and where the run was made."""
     run = run_cell(
         [
+            *("training.batch=64", "training.seed_chunk=1", f"training.seeds={SEEDS}"),
             *PROBLEMS[problem],
             *choice,
-            f"training.seeds={SEEDS}",
-            "training.seed_chunk=1",
-            "training.batch=64",
         ]
     )
     return dev_costs_of(run.path), seconds_of(run.path), origin(run.path)

@@ -37,11 +37,8 @@ PAPER = recipes.PAPER | {
 }
 CHANGES = {
     "the paper's recipe": {},
-    "64 units that read stock alone": {
-        "policy.hidden": "[64,64]",
-        "algorithm.value_hidden": "[64,64]",
-        "policy.observes": "[inventory]",
-    },
+    "64 units": {"policy.hidden": "[64,64]", "algorithm.value_hidden": "[64,64]"},
+    "nets read stock alone": {"policy.observes": "[inventory]"},
     **recipes.CHANGES,
     "levels instead of quantities": {"policy.orders": "up_to"},
     "start at economic orders": {"policy.start": "economic"},
@@ -51,7 +48,7 @@ CHANGES = {
     },
 }
 FEW_CHANGES = [
-    "64 units that read stock alone",
+    "nets read stock alone",
     "later costs in full",
     "levels instead of quantities",
     "other decisions untrained",

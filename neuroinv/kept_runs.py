@@ -19,6 +19,7 @@ from neuroinv.config import (
     Config,
     EchelonStockConfig,
     EconomicReorderConfig,
+    GNNConfig,
     HybridConfig,
     InventoryConfig,
     MLPConfig,
@@ -26,6 +27,7 @@ from neuroinv.config import (
     parse,
     to_mapping,
 )
+from neuroinv.policies.gnn import loops
 from neuroinv.problems.inventory.instance import network_of
 from neuroinv.problems.inventory.network import (
     Network,
@@ -74,6 +76,7 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
     if stored is None:
         raise InputError(f"{path} has no checkpoint yet; train the run first")
     _check_fit(path, trained, config)
+    _check_kinds(path, trained, config)
     like = state_like(experiment).best_variables
     return experiment, checkpoint.restore_field(stored, "best_variables", like)
 
@@ -173,6 +176,28 @@ def _check_places(path: Path, trained: Config, asked: Config) -> None:
             f"{_in_words(wanted)} of {other.name}; name a problem with the same graph, or train "
             "policy=gnn, which fits any"
         )
+
+
+def _check_kinds(path: Path, trained: Config, asked: Config) -> None:
+    """Raise InputError where a graph network would decide about what it has not met: its shapes are
+    the same for every graph."""
+    known, other = trained.problem, asked.problem
+    if not isinstance(known, InventoryConfig) or not isinstance(other, InventoryConfig):
+        return
+    unmet = sorted(_kinds_of(other) - _kinds_of(known))
+    if isinstance(asked.policy, GNNConfig) and unmet:
+        raise InputError(
+            f"{path} was trained on {known.name}, which has no {' and no '.join(unmet)}, and is "
+            f"asked about {other.name}, which has, and of which policy=gnn knows nothing; name "
+            f"another problem, or train it further there with training.start_from={path}"
+        )
+
+
+def _kinds_of(config: InventoryConfig) -> set[str]:
+    """What a graph network tells apart."""
+    shared = {"locations that may keep stock which several others want"}
+    kinds = {f"nodes of the kind {node.kind}" for node in config.nodes.values()}
+    return kinds | (shared if loops(network_of(config)) else set())
 
 
 def _shown(value: Any) -> str:

@@ -172,7 +172,7 @@ MISTAKES = {
         "train",
         "experiment=switched_lqr",
         "problem.instability=60",
-    ): "instability is 60, .* so a state .* its cost overflows; lower one of them",
+    ): "instability is 60 .* so a state .* its cost overflows within .*; lower the bound",
     ("train", "problem=switched_lqr", "policy=hybrid"): "episode of a switched_lqr has one length",
     (
         "train",

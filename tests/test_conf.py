@@ -97,7 +97,9 @@ def learns_and_decides(tmp_path, *overrides: str) -> None:
         before.variables,
         after.variables,
     )
-    assert any(jax.tree.leaves(changed))
+    nets = changed.get("params", {})
+    towers = [nets[name] for name in ("regime", "action") if name in nets]
+    assert all(any(jax.tree.leaves(tower)) for tower in towers or [changed])
 
     @jax.jit
     def decide(variables, params, state):

@@ -227,16 +227,31 @@ def test_a_table_that_was_never_made_is_not_drawn(tmp_path, monkeypatch):
 def test_the_quality_of_an_estimate_is_how_two_halves_of_the_scenarios_agree(monkeypatch):
     """Of 1,024 scenarios: the same gradient from all, and one that is half noise by its length."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    monkeypatch.setattr(sys, "argv", ["gradient_diagnostics"])
+    small = ["policy.hidden=[4]", "training.train.periods=24", "training.dev.periods=24"]
+    small += [
+        "training.batch=8",
+        "training.dev.scenarios=16",
+        "training.train.burn_in=4",
+        "training.dev.burn_in=4",
+    ]
+    monkeypatch.setattr(sys, "argv", ["gradient_diagnostics", *small])
     monkeypatch.delitem(sys.modules, "cells", raising=False)
     experiment = runpy.run_path(str(FOLDER / "gradient_diagnostics.py"))
     monkeypatch.delitem(sys.modules, "cells")
+    sizes = experiment["Sizes"]((0, 1), scenarios=8, draws=1, splits=3)
+    first, second = experiment["snapshots"](1, sizes)
+    assert (first["updates"], second["updates"]) == (0, 1)
+    for taken in (first, second):
+        (of_draw,) = taken["draws"]
+        assert set(of_draw) == {*experiment["ESTIMATORS"], "regimes"}
+        assert all(np.isfinite(list(found.values())).all() for found in of_draw.values())
+    assert first["draws"] != second["draws"]
     quality, share = experiment["quality"], experiment["share"]
-    alike = quality(np.tile([3.0, 4.0], (1024, 1)))
+    alike = quality(np.tile([3.0, 4.0], (1024, 1)), 100)
     assert alike == pytest.approx({"alignment": 1, "signal": 25, "noise": 0})
     entries = 2000
     noise = np.sqrt(512 / entries) * np.random.default_rng(0).standard_normal((1024, entries))
-    found = quality(np.eye(entries)[0] + noise)
+    found = quality(np.eye(entries)[0] + noise, 100)
     assert found == pytest.approx({"alignment": 0.5, "signal": 1, "noise": 1}, rel=0.15)
     assert share(3.0, 1.0) == pytest.approx(0.25)
     assert share(-0.1, 1.0) is None

@@ -61,7 +61,9 @@ class Table(NamedTuple):
         """Share of the bound that a row costs too much, or earns too little; None without one.
 
         Between exact values where both are known. Where one was only simulated they are compared
-        on the same paths, whose luck then cancels. None too where the bound is zero.
+        on the same paths, whose luck then cancels, or, where the bound has no policy that could be
+        simulated, with its exact value, and the luck of the paths stays in. None too where the
+        bound is zero.
         """
         reference = next((r for r in self.rows if r.name == self.bound), None)
         if reference is None or reference.value == 0:

@@ -58,8 +58,8 @@ class NodeConfig:
             value = getattr(self, name)
             if value != default and self.kind not in kinds:
                 raise ValueError(
-                    f"{name}={value} is of no effect on a {self.kind} node; remove it, or give it "
-                    f"for nodes of kind {' or '.join(kinds)}"
+                    f"{name} is of no effect on a {self.kind} node; remove it, or give it for "
+                    f"nodes of kind {' or '.join(kinds)}"
                 )
 
 

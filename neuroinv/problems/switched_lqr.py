@@ -95,23 +95,30 @@ def build_switched_lqr(config: SwitchedLQRConfig, periods: int) -> SwitchedLQR:
             config.control_cost,
             config.matrices_seed,
         )
+    growth = max(np.max(np.abs(np.linalg.eigvals(dynamics))) for dynamics in system.dynamics)
+    drawn = (
+        f"problem.instability is {config.instability:g} and problem.coupling {config.coupling:g}, "
+        f"so a state that nobody controls grows by a factor of {growth:.3g} in a period"
+    )
+    acts = ("high",) if config.modes == 1 else ("high", "low")
     for mode in range(len(system.dynamics)):
         try:
             stationary_gain(system, mode)
         except ValueError:
             raise InputError(
-                f"problem.instability is {config.instability:g} and no control in mode {mode} "
-                f"keeps such a state in bounds with problem.low={config.low:g}; lower "
-                "problem.instability below 1, or raise problem.low"
+                f"{drawn}, and with "
+                + " and ".join(f"problem.{name}={getattr(config, name):g}" for name in acts)
+                + f" no control in mode {mode} keeps it in bounds; lower one of the first two, or "
+                + "raise "
+                + " or ".join(f"problem.{name}" for name in acts)
             ) from None
-    growth = max(np.max(np.abs(np.linalg.eigvals(dynamics))) for dynamics in system.dynamics)
     largest = 2 * (np.log10(config.initial_bound) + periods * np.log10(max(growth, 1.0)))
     if largest > np.log10(np.finfo(np.float32).max):
+        if config.instance == "two_states":
+            drawn = f"a state that nobody controls grows by a factor of {growth:.3g} in a period"
         raise InputError(
-            f"problem.instability is {config.instability:g}, problem.coupling {config.coupling:g} "
-            f"and problem.initial_bound {config.initial_bound:g}, so a state that nobody controls "
-            f"grows by a factor of {growth:.3g} in each of {periods} periods and its cost "
-            "overflows; lower one of them, or give shorter episodes"
+            f"{drawn}, and from problem.initial_bound={config.initial_bound:g} its cost overflows "
+            f"within {periods} periods; lower the bound or the growth, or give shorter episodes"
         )
     return SwitchedLQR(config, system, periods)
 

@@ -110,7 +110,7 @@ def test_orders_follow_the_labels_of_the_graph_and_never_exceed_stock(allocation
     seen = random_observation(network, KEY)
     # Untrained outputs are near zero; larger ones make every edge tell itself from the others.
     variables = jax.tree.map(lambda x: 2.0 * x, initial(network, seen, config))
-    _, orders = decided(network, variables, seen, config)
+    outputs, orders = decided(network, variables, seen, config)
     shipped = np.asarray(jnp.asarray(outgoing(network)) @ orders)
     assert (np.asarray(orders) >= 0).all()
     assert (shipped <= np.maximum(seen.on_hand, 0.0) * (1 + 1e-5) + 1e-5).all()
@@ -118,8 +118,18 @@ def test_orders_follow_the_labels_of_the_graph_and_never_exceed_stock(allocation
     order = data.draw(st.permutations(range(len(network.nodes))))
     edge_order = data.draw(st.permutations(range(len(network.edges))))
     other, seen_by_other = relabelled(network, seen, order, edge_order)
-    _, again = decided(other, variables, seen_by_other, config)
+    outputs_again, again = decided(other, variables, seen_by_other, config)
     np.testing.assert_allclose(again, np.asarray(orders)[edge_order], rtol=2e-4, atol=2e-4)
+    # Orders may all be nothing, outputs are not: of the edges, then of the loops.
+    owners = [order[locations(other)[position]] for position in loops(other)]
+    rows = [locations(network)[position] for position in loops(network)]
+    by_row = [*edge_order, *(len(network.edges) + rows.index(owner) for owner in owners)]
+    parts = 2 if allocation == "balanced" else 1
+    expected = np.asarray(outputs).reshape(parts, -1)[:, by_row]
+    assert np.any(expected)
+    np.testing.assert_allclose(
+        outputs_again, expected.ravel(), rtol=2e-4, atol=2e-4 * np.abs(expected).max()
+    )
 
 
 def warehouse_and_stores(

@@ -282,7 +282,27 @@ def test_the_lower_bound_of_many_modes_is_near_what_can_be_attained(tmp_path):
 MISTAKES = {
     "episode of a switched_lqr has one length": ["training.dev.periods=11"],
     "policy.kind is 'mlp'.* problem is a switched_lqr; use policy=hybrid": ["policy=mlp"],
-    r"no control in mode 0 keeps .* raise problem\.low": ["problem.low=0", "problem.coupling=0"],
+    r"no control in mode 0 keeps .* raise problem\.high or problem\.low": [
+        "problem.low=0",
+        "problem.coupling=0",
+    ],
+    r"problem\.coupling 0\.9, .* by a factor of [0-9.]+ in a period, and with problem\.high=0": [
+        "problem.instability=0.5",
+        "problem.coupling=0.9",
+        "problem.high=0",
+        "problem.low=0",
+    ],
+    r"with problem\.high=0 no control .* or raise problem\.high$": [
+        "problem.modes=1",
+        "problem.high=0",
+    ],
+    r"^a state that nobody controls .* from problem\.initial_bound=1e\+15 its cost overflows": [
+        "problem.instance=two_states",
+        "problem.initial_bound=1e15",
+        "training.test.periods=200",
+        "training.dev.periods=200",
+        "training.train.periods=200",
+    ],
     "control_cost is 0; it should be greater than 0": ["problem.control_cost=0"],
 }
 

@@ -326,7 +326,7 @@ def test_scenarios_of_padded_graphs_differ_in_who_is_there():
     ("kind", "present", "message"),
     [
         ("demand", 0.5, "must be 0 or 1 but is 0.5; give one of them"),
-        ("stocking", 0, r"present=0\.0 is of no effect on a stocking"),
+        ("stocking", 0, "present is of no effect on a stocking"),
     ],
 )
 def test_presence_that_cannot_be_is_refused(kind, present, message):
