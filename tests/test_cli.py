@@ -13,7 +13,9 @@ from small_runs import SMALL
 from test_sales_runs import sales_table
 
 from neuroinv.cli import main
+from neuroinv.composition import override
 from neuroinv.kept_runs import load
+from neuroinv.types import InputError
 
 
 def neuroinv(*arguments: str, cwd, env=None) -> subprocess.CompletedProcess:
@@ -272,6 +274,8 @@ def test_a_graph_network_of_a_warehouse_is_scored_on_a_serial_system_and_trained
     further = here("train", *SMALL, *net, *there, f"training.start_from={run}")
     assert further.returncode == 0, further.stderr
     (other,) = set(run.parent.iterdir()) - {run}
+    with pytest.raises(InputError, match=r"no locations that may keep stock .* start_from=/"):
+        load(other, lambda config: override(config, ["problem=one_warehouse_lost"]))
     given, kept = (load(path)[1] for path in (run, other))
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6), kept, given)
     as_it_was, afterwards = (

@@ -64,7 +64,8 @@ def test_it_lowers_the_cost_of_the_greedy_policy_and_its_own_noise(trained):
 
 def test_metrics_are_finite_and_say_how_far_it_went(trained):
     metrics = trained[2]
-    assert set(metrics) == {"train_cost", "noise_std", "entropy", "divergence", "stopped_early"}
+    shown = {"train_cost", "gradient_norm", "noise_std", "entropy", "divergence", "stopped_early"}
+    assert set(metrics) == shown
     assert all(np.all(np.isfinite(values)) for values in metrics.values())
     assert np.all(metrics["divergence"] >= 0)
     assert np.all(metrics["entropy"] <= np.log(2) + 1e-6)

@@ -97,6 +97,15 @@ def test_a_wrong_choice_of_locations_is_named(tmp_path, locations, message):
         build_instance(series_problem(path, 2, locations=locations))
 
 
+def test_a_location_that_never_sells_is_refused(tmp_path):
+    path = sales_file(tmp_path, items=4, places=3)
+    silent = pl.when(pl.col("location") == "p1").then(0).otherwise(pl.col("quantity"))
+    pl.read_csv(path).with_columns(silent.alias("quantity")).write_csv(path)
+    build_instance(series_problem(path, 2, locations=["p0", "p2"]))
+    with pytest.raises(InputError, match=r"nothing is ever sold in p1 of .*; choose other"):
+        build_instance(series_problem(path, 2, locations=["p0", "p1"]))
+
+
 def test_an_item_that_a_chosen_location_never_sold_is_refused(tmp_path):
     path = sales_file(tmp_path, items=4, places=3)
     table = pl.read_csv(path)
