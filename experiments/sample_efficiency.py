@@ -14,12 +14,11 @@ lead times to stores set to 1, as published; a published share that is not print
 profit over that of our just-in-time. Published shares of 64 items are of these items, so
 `share_on_all_percent` has that of whatever was learned on all 288.
 
-Scenarios have 100 periods, where the published ones have 50: see `experiments/serial.py`. On
-networks of stores the graph network takes fewer scenarios per update the more stores there are, and
-half the updates, or what `Study.updates` says; with several warehouses it takes 16 scenarios,
-orders quantities and needs half as many updates again as the perceptron; those of one warehouse or
-cross-dock use `policy.allocation=balanced`. Large networks are chosen and scored on fewer scenarios
-(`standard_error` says how well).
+Scenarios have 100 periods, published ones 50: see `experiments/serial.py`. On networks of stores
+the graph network takes fewer scenarios per update the more stores there are, and half the updates,
+or what `Study.updates` says; with several warehouses it takes 16 scenarios, orders quantities and
+needs half as many updates again as the perceptron; those of one warehouse or cross-dock use
+`policy.allocation=balanced`. Large networks are scored on fewer scenarios (see `standard_error`).
 
 Published graph networks of several warehouses pass messages for two rounds, serial ones for as many
 as there are locations above the store; with `--rounds=1`, as here, every node reads the position of
