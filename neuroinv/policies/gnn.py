@@ -239,8 +239,8 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
     """The policy; its orders are feasible by construction (see `neuroinv.policies.allocation`).
 
     A balanced allocation reads two numbers off every edge: what is wanted, and how much of it is
-    given up where not all can be shipped, in standard deviations of the demand to last for: a net
-    that says nothing leaves all equally safe, as water filling does. Where costs jump with the
+    given up where not all can be shipped, in standard deviations of the demand to last for, which
+    is how water filling shares stock out. Where costs jump with the
     size of an order, every edge has a logit and an output for each regime; a joint choice is made
     by the mean of the logits of edges that lead to customers who are there.
 

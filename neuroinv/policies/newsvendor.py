@@ -72,7 +72,9 @@ def returns_newsvendor(
 
     Not admissible, since no supplier takes goods back at their price, and stock that is sent back
     leaves only after the lead time. A reference for what too much stock costs; to be read where
-    demand is backlogged, because stock on hand may fall below zero with nobody waiting for it.
+    demand is backlogged (`problem.unmet_demand=backlogged problem.objective=cost`), because stock
+    on hand may fall below zero with nobody waiting for it: where demand is lost, what is missing
+    then counts as sold back by customers, who are paid what a unit earns.
     """
     return _newsvendor(network, train, config.kind, config.forecaster, CRITICAL_RATIO, True)
 

@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from examples import networks, one_store, problem_config, serial_system
+from examples import networks, one_store, problem_config, serial_system, warehouse_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import PyTree
 
 from neuroinv.config import GNNConfig, SymmetryAwareConfig
 from neuroinv.policies.gnn import gnn, graph_of, in_slots, loops
+from neuroinv.policies.wanted_orders import missing_orders
 from neuroinv.problems.inventory.dynamics import ABSENT_SCALE, Observation, inventory_problem
 from neuroinv.problems.inventory.instance import build_instance, draw_parameters
 from neuroinv.problems.inventory.network import (
@@ -150,6 +151,25 @@ def warehouse_and_stores(
     params = jax.tree.map(lambda leaf: leaf[0], draw_parameters(instance, "test", 1))
     problem = inventory_problem(instance.network)
     return instance.network, problem.observe(params, problem.init(params, KEY))
+
+
+def test_what_a_balanced_allocation_gives_up_is_in_standard_deviations_of_demand():
+    network = warehouse_tree(2, holds_stock=False)
+    seen = random_observation(network, KEY)
+    seen = seen._replace(
+        on_hand=jnp.asarray([0.0, 0.0, 30.0]),
+        pipeline=jnp.zeros_like(seen.pipeline),
+        lead_time=jnp.full_like(seen.lead_time, 2),
+        demand_scale=jnp.asarray([5.0, 5.0]),
+        demand_std=jnp.asarray([1.0, 3.0]),
+    )
+    config = dataclasses.replace(SMALL, allocation="balanced")
+    says_nothing = jax.tree.map(jnp.zeros_like, initial(network, seen, config))
+    _, orders = decided(network, says_nothing, seen, config)
+    assert float(orders[0] + orders[1]) == pytest.approx(30)
+    missing = missing_orders(network, seen, jnp.zeros(3), "up_to")
+    given_up = np.asarray(missing - orders)[:2]
+    assert given_up[1] == pytest.approx(3 * given_up[0], rel=1e-4)
 
 
 def test_the_same_variables_serve_any_number_of_stores():
