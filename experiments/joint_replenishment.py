@@ -89,8 +89,8 @@ def overrides(
 
 def over_best_classical(table: Table, prefix: str = "") -> dict[str, str | float]:
     """The best classical policy of a table and what the learned one costs above it, in percent."""
-    tested = {one: one.tested.estimate for one in table.rows[:-1] if one.tested is not None}
-    best = min(tested, key=lambda one: tested[one])
+    tested = [(one.tested.estimate, one) for one in table.rows[:-1] if one.tested is not None]
+    _, best = min(tested, key=lambda found: found[0])
     return {
         f"{prefix}best_classical": CLASSICAL[best.name],
         **percent_over(best, f"{prefix}percent_over_best_classical"),

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from examples import sales_file
 
+from neuroinv.analysis.statistics import Interval
+from neuroinv.analysis.table import Row, Table
 from neuroinv.build import build
 
 FOLDER = Path(__file__).parent.parent / "experiments"
@@ -255,6 +257,24 @@ def test_the_quality_of_an_estimate_is_how_two_halves_of_the_scenarios_agree(mon
     assert found == pytest.approx({"alignment": 0.5, "signal": 1, "noise": 1}, rel=0.15)
     assert share(3.0, 1.0) == pytest.approx(0.25)
     assert share(-0.1, 1.0) is None
+
+
+def test_the_best_classical_policy_of_a_table_is_the_cheapest_on_its_paths(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", ["joint_replenishment"])
+    forget_experiments(monkeypatch)
+    experiment = runpy.run_path(str(FOLDER / "joint_replenishment.py"))
+    forget_experiments(monkeypatch)
+
+    def row(name: str, cost: float) -> Row:
+        level, above = Interval(cost, cost, cost), Interval(9.9 - cost, 9.8 - cost, 10.0 - cost)
+        return Row(name, "", None, level, paired=above, parts={"holding": cost})
+
+    known = (row("best (R, S)", 9.0), row("best (Q, S)", 8.0), row("best can-order", 9.5))
+    table = Table("", "hybrid", False, None, (*known, row("hybrid", 9.9)))
+    best, *shares = experiment["over_best_classical"](table).values()
+    assert best == "quantity"
+    np.testing.assert_allclose(shares, [100 * 1.9 / 8, 100 * 1.8 / 8, 100 * 2 / 8])
 
 
 def test_every_table_is_tried():
