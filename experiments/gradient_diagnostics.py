@@ -82,7 +82,8 @@ def snapshots(items: int, sizes: Sizes) -> list[dict[str, Any]]:
     problem, policy, algorithm = experiment.problem, experiment.policy, experiment.algorithm
     assert algorithm is not None
     burn_in, periods = experiment.train.burn_in, experiment.train.periods
-    scenarios = draw(problem, experiment.train.params, jax.random.key(0), periods)
+    drawn = jax.jit(lambda key: draw(problem, experiment.train.params, key, periods))
+    scenarios = drawn(jax.random.key(0))
     dev = dev_scenarios(experiment)
 
     def of_net(gradients: Any, name: str) -> jax.Array:
@@ -107,7 +108,7 @@ def snapshots(items: int, sizes: Sizes) -> list[dict[str, Any]]:
 
     def measured(variables: Any, key: jax.Array) -> dict[str, dict[str, float]]:
         of_paths, of_decisions = jax.random.split(key)
-        fresh = draw(problem, experiment.train.params, of_paths, periods)
+        fresh = drawn(of_paths)
         keys = jax.random.split(of_decisions, (sizes.scenarios, periods))
         parts = [
             by_estimator(
@@ -129,7 +130,7 @@ def snapshots(items: int, sizes: Sizes) -> list[dict[str, Any]]:
 
     update = jax.jit(algorithm.update)
     generator = np.random.default_rng(0)
-    state, found, done = algorithm.init(jax.random.key(config.seed)), [], 0
+    state, found, done = jax.jit(algorithm.init)(jax.random.key(config.seed)), [], 0
     for wanted in sizes.updates:
         while done < wanted:
             chosen = generator.choice(sizes.scenarios, config.training.batch, replace=False)

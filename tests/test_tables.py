@@ -229,12 +229,12 @@ def test_a_table_that_was_never_made_is_not_drawn(tmp_path, monkeypatch):
 def test_the_quality_of_an_estimate_is_how_two_halves_of_the_scenarios_agree(monkeypatch):
     """Of 1,024 scenarios: the same gradient from all, and one that is half noise by its length."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    small = ["policy.hidden=[4]", "training.train.periods=24", "training.dev.periods=24"]
+    small = ["policy.hidden=[4]", "training.train.periods=8", "training.dev.periods=8"]
     small += [
         "training.batch=8",
         "training.dev.scenarios=16",
-        "training.train.burn_in=4",
-        "training.dev.burn_in=4",
+        "training.train.burn_in=2",
+        "training.dev.burn_in=2",
     ]
     monkeypatch.setattr(sys, "argv", ["gradient_diagnostics", *small])
     monkeypatch.delitem(sys.modules, "cells", raising=False)
