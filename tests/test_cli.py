@@ -274,7 +274,8 @@ def test_a_graph_network_of_a_warehouse_is_scored_on_a_serial_system_and_trained
     further = here("train", *SMALL, *net, *there, f"training.start_from={run}")
     assert further.returncode == 0, further.stderr
     (other,) = set(run.parent.iterdir()) - {run}
-    with pytest.raises(InputError, match=r"no locations that may keep stock .*training\.start_from=/"):
+    said = r"no locations that may keep stock .*training\.start_from=/"
+    with pytest.raises(InputError, match=said):
         load(other, lambda config: override(config, ["problem=one_warehouse_lost"]))
     given, kept = (load(path)[1] for path in (run, other))
     jax.tree.map(partial(np.testing.assert_allclose, atol=1e-6), kept, given)
