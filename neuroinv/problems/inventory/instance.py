@@ -351,15 +351,12 @@ def _read(config: InventoryConfig, network: Network) -> SalesTable | None:
             f"{len(table.locations)} locations; give the network one demand node per location, or "
             "choose some with problem.demand.locations"
         )
-    start, stop = config.demand.train
-    nothing = ~np.any(table.quantity[:, start:stop], axis=1)
-    of_locations = np.asarray(table.locations)[np.asarray(table.location_index)]
-    silent = sorted(set(of_locations[nothing].tolist()) - set(of_locations[~nothing].tolist()))
+    sells = table.location_index[table.quantity[:, slice(*config.demand.train)].any(axis=1)]
+    silent = [name for index, name in enumerate(table.locations) if index not in sells]
     if customers > 1 and silent:
         raise InputError(
-            f"problem.demand.path: nothing is ever sold in {', '.join(map(str, silent))} of "
-            f"{config.demand.path} in the periods of problem.demand.train, {start} to {stop}; "
-            "choose other locations with problem.demand.locations"
+            f"problem.demand.path: nothing is ever sold in {', '.join(silent)} of "
+            f"{config.demand.path} in problem.demand.train; choose others by problem.demand.locations"
         )
     sold = len(set(table.item_index.tolist()))
     if customers > 1 and len(table.quantity) != sold * customers:
