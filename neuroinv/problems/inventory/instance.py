@@ -356,7 +356,7 @@ def _read(config: InventoryConfig, network: Network) -> SalesTable | None:
     if customers > 1 and silent:
         raise InputError(
             f"problem.demand.path: nothing is ever sold in {', '.join(silent)} of "
-            f"{config.demand.path} in problem.demand.train; choose others by problem.demand.locations"
+            f"{config.demand.path} in problem.demand.train; choose others: problem.demand.locations"
         )
     sold = len(set(table.item_index.tolist()))
     if customers > 1 and len(table.quantity) != sold * customers:
