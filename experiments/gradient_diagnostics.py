@@ -55,8 +55,11 @@ class Sizes(NamedTuple):
     splits: int = 100
 
 
-QUICK_SIZES = Sizes((0, 50, 200), draws=2)
-SIZES = QUICK_SIZES if QUICK else Sizes((0, 1, 2, 3, 5, 7, 10, 25, 50, 100, 200, 400, 800, 1600))
+SIZES = (
+    Sizes((0, 50, 200), draws=2)
+    if QUICK
+    else Sizes((0, 1, 2, 3, 5, 7, 10, 25, 50, 100, 200, 400, 800, 1600))
+)
 ITEMS = (3,) if QUICK else (1, 3, 10, 20)
 
 

@@ -240,9 +240,9 @@ def gnn(network: Network, config: GNNConfig) -> Policy:
 
     A balanced allocation reads two numbers off every edge: what is wanted, and how much of it is
     given up where not all can be shipped, in standard deviations of the demand to last for, which
-    is how water filling shares stock out. Where costs jump with the
-    size of an order, every edge has a logit and an output for each regime; a joint choice is made
-    by the mean of the logits of edges that lead to customers who are there.
+    is how water filling shares stock out. Where costs jump with the size of an order, every edge
+    has a logit and an output for each regime; a joint choice is made by the mean of the logits of
+    edges that lead to customers who are there.
 
     Raises InputError for another allocation than a proportional one where costs jump, and what
     `check_regimes` raises.

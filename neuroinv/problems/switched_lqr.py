@@ -100,17 +100,18 @@ def build_switched_lqr(config: SwitchedLQRConfig, periods: int) -> SwitchedLQR:
         f"problem.instability is {config.instability:g} and problem.coupling {config.coupling:g}, "
         f"so a state that nobody controls grows by a factor of {growth:.3g} in a period"
     )
-    acts = ("high",) if config.modes == 1 else ("high", "low")
+    fields = ["problem.high", "problem.low"][: min(config.modes, 2)]
+    given = [
+        f"{field}={effect:g}"
+        for field, effect in zip(fields, (config.high, config.low), strict=False)
+    ]
     for mode in range(len(system.dynamics)):
         try:
             stationary_gain(system, mode)
         except ValueError:
             raise InputError(
-                f"{drawn}, and with "
-                + " and ".join(f"problem.{name}={getattr(config, name):g}" for name in acts)
-                + f" no control in mode {mode} keeps it in bounds; lower one of the first two, or "
-                + "raise "
-                + " or ".join(f"problem.{name}" for name in acts)
+                f"{drawn}, and with {' and '.join(given)} no control in mode {mode} keeps it in "
+                f"bounds; lower one of the first two, or raise {' or '.join(fields)}"
             ) from None
     largest = 2 * (np.log10(config.initial_bound) + periods * np.log10(max(growth, 1.0)))
     if largest > np.log10(np.finfo(np.float32).max):

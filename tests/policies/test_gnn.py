@@ -104,7 +104,7 @@ def relabelled(
 
 
 @pytest.mark.parametrize("allocation", ["proportional", "softmax", "balanced"])
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(network=networks(), data=st.data())
 def test_orders_follow_the_labels_of_the_graph_and_never_exceed_stock(allocation, network, data):
     config = GNNConfig("gnn", width=8, hidden=(8,), rounds=2, allocation=allocation)

@@ -355,8 +355,8 @@ def _read(config: InventoryConfig, network: Network) -> SalesTable | None:
     silent = [name for index, name in enumerate(table.locations) if index not in sells]
     if customers > 1 and silent:
         raise InputError(
-            f"problem.demand.path: nothing is ever sold in {', '.join(silent)} of "
-            f"{config.demand.path} in problem.demand.train; choose others: problem.demand.locations"
+            f"problem.demand.path: {config.demand.path} never sells in {', '.join(silent)} within "
+            "problem.demand.train; choose other locations with problem.demand.locations"
         )
     sold = len(set(table.item_index.tolist()))
     if customers > 1 and len(table.quantity) != sold * customers:
