@@ -22,10 +22,11 @@ from neuroinv.analysis.table import Row
 from neuroinv.build import Experiment
 from neuroinv.composition import compose
 from neuroinv.config import Config, parse
-from neuroinv.experiment import Event, Finished, test_costs, train
+from neuroinv.experiment import Event, Finished, train
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.problems.inventory.instance import Instance
 from neuroinv.rollout import Act, greedy, total
+from neuroinv.scoring import costs_on_test
 from neuroinv.training.records import git_state, read_facts, read_metrics, write_atomically
 from neuroinv.types import Policy
 
@@ -92,7 +93,7 @@ def profits_on_test(experiment: Experiment, variables: PyTree) -> tuple[np.ndarr
     ]
 
     def profits(act: Act, looks_ahead: bool) -> np.ndarray:
-        return -np.asarray(total(test_costs(experiment, act, looks_ahead)), np.float64)
+        return -np.asarray(total(costs_on_test(experiment, act, looks_ahead)), np.float64)
 
     return np.stack([profits(act, False) for act in acts]), profits(hindsight, True)
 

@@ -61,9 +61,10 @@ from figures import Figure
 
 from neuroinv.build import build
 from neuroinv.composition import override
-from neuroinv.experiment import evaluate, test_costs
+from neuroinv.experiment import evaluate
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.rollout import greedy, total
+from neuroinv.scoring import costs_on_test
 from neuroinv.training.records import read_facts
 
 Pair = tuple[float | None, float | None]
@@ -312,7 +313,7 @@ def just_in_time_profit(size: int, scenarios: int) -> float:
     near = [f"problem.edges.from_warehouse_{index}.lead_time=1" for index in links]
     experiment = build(composed([*overrides(size, scenarios, "gnn"), *near]))
     act = greedy(just_in_time(experiment.instance.network), {})
-    costs = jax.jit(lambda: total(test_costs(experiment, act, True)))()
+    costs = jax.jit(lambda: total(costs_on_test(experiment, act, True)))()
     return -float(jnp.mean(costs)) / stores_in(size)
 
 

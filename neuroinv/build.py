@@ -40,8 +40,6 @@ from neuroinv.config import (
     ReinforceConfig,
     RelaxedConfig,
     ReturnsNewsvendorConfig,
-    SeriesDemand,
-    SplitConfig,
     SwitchedLQRConfig,
     SymmetryAwareConfig,
     TrainingConfig,
@@ -70,12 +68,8 @@ from neuroinv.policies.water_filling import water_filling
 from neuroinv.problems.inventory.dynamics import Parameters, inventory_problem
 from neuroinv.problems.inventory.instance import (
     Instance,
-    Split,
     build_instance,
     cell_ends,
-    draw_parameters,
-    series_count,
-    series_periods,
 )
 from neuroinv.problems.inventory.network import Network, sources
 from neuroinv.problems.inventory.order_sizes import SizedOrders, whole_in_cells
@@ -84,17 +78,9 @@ from neuroinv.problems.switched_lqr import (
     build_switched_lqr,
     switched_lqr_problem,
 )
-from neuroinv.problems.switched_lqr import draw_parameters as draw_regulators
 from neuroinv.rollout import draw, first_observation
+from neuroinv.splits import ResolvedSplit, episode_length, resolve
 from neuroinv.types import Algorithm, HindsightPolicy, InputError, Policy, Problem, Scenarios
-
-
-class ResolvedSplit(NamedTuple):
-    """A split whose open ends are settled."""
-
-    params: PyTree
-    periods: int
-    burn_in: int
 
 
 class Experiment(NamedTuple):
@@ -121,14 +107,14 @@ def build(config: Config) -> Experiment:
     training = config.training
     instance: Instance | SwitchedLQR
     if isinstance(config.problem, SwitchedLQRConfig):
-        instance = build_switched_lqr(config.problem, _episode(training))
+        instance = build_switched_lqr(config.problem, episode_length(training))
         problem = switched_lqr_problem(instance)
     else:
         instance = build_instance(config.problem)
         problem = inventory_problem(instance.network)
-    train = _resolve(instance, "train", training.train)
-    dev = _resolve(instance, "dev", training.dev)
-    test = _resolve(instance, "test", training.test)
+    train = resolve(instance, "train", training.train)
+    dev = resolve(instance, "dev", training.dev)
+    test = resolve(instance, "test", training.test)
     if training.batch > (count := jax.tree.leaves(train.params)[0].shape[0]):
         raise InputError(
             f"training.batch={training.batch} is more than the {count} training scenarios; lower it"
@@ -307,88 +293,3 @@ def dev_scenarios(experiment: Experiment) -> Scenarios:
     """The scenarios on which the best variables are chosen; the same for every policy and seed."""
     key = branch(jax.random.key(experiment.config.problem.seed), Branch.DEV)
     return draw(experiment.problem, experiment.dev.params, key, experiment.dev.periods)
-
-
-def _episode(training: TrainingConfig) -> int:
-    """How long an episode lasts, where a policy reads what is left of it."""
-    periods = {training.train.periods, training.dev.periods, training.test.periods}
-    (length, *others) = periods
-    if others or length is None:
-        raise InputError(
-            "training.train.periods, training.dev.periods and training.test.periods are "
-            f"{training.train.periods}, {training.dev.periods} and {training.test.periods}, but an "
-            "episode of a switched_lqr has one length; give all three the same number, or use "
-            "experiment=switched_lqr"
-        )
-    return length
-
-
-def check_weeks(experiment: Experiment) -> None:
-    """Raise InputError where a policy would be scored on recorded demand that it was trained or
-    chosen on."""
-    if not isinstance(experiment.instance, Instance):
-        return
-    demand = experiment.instance.config.demand
-    if not isinstance(demand, SeriesDemand):
-        return
-
-    def weeks(name: Split, from_period: int) -> tuple[int, int]:
-        split: ResolvedSplit = getattr(experiment, name)
-        first = getattr(demand, name)[0] + demand.past_periods
-        return first + from_period, first + split.periods
-
-    first, last = weeks("test", experiment.test.burn_in)
-    for name, others in (
-        ("train", weeks("train", 0)),
-        ("dev", weeks("dev", experiment.dev.burn_in)),
-    ):
-        if first < others[1] and others[0] < last:
-            raise InputError(
-                f"problem.demand.test counts periods {first} to {last} of the table, of which "
-                f"{name} has {others[0]} to {others[1]}; move one of them, or raise "
-                "training.test.burn_in"
-            )
-
-
-def _instead_of_a_table(instance: Instance | SwitchedLQR) -> str:
-    if isinstance(instance, Instance):
-        return f"demand is {instance.config.demand.distribution}"
-    return "this problem reads none"
-
-
-def _resolve(instance: Instance | SwitchedLQR, name: Split, split: SplitConfig) -> ResolvedSplit:
-    recorded = available = None
-    if isinstance(instance, Instance):
-        recorded, available = series_count(instance), series_periods(instance, name)
-    scenarios, periods = split.scenarios, split.periods
-    field = f"training.{name}"
-    if recorded is None or available is None:
-        if scenarios is None or periods is None:
-            missing = "scenarios" if scenarios is None else "periods"
-            raise InputError(
-                f"{field}.{missing} is null, which stands for all there is in a sales table; "
-                f"give a number, because {_instead_of_a_table(instance)}"
-            )
-    else:
-        scenarios = recorded if scenarios is None else scenarios
-        periods = available if periods is None else periods
-        if scenarios > recorded:
-            raise InputError(
-                f"{field}.scenarios is {scenarios} but the sales table has {recorded} series; "
-                "lower it, or give null for all"
-            )
-        if periods > available:
-            raise InputError(
-                f"{field}.periods is {periods} but the {name} range of the sales table has "
-                f"{available} after its history; lower it, or give null for all"
-            )
-    if split.burn_in >= periods:
-        raise InputError(
-            f"{field}.burn_in is {split.burn_in}, which leaves none of {periods} periods to count; "
-            "lower it"
-        )
-    if isinstance(instance, Instance):
-        params: PyTree = draw_parameters(instance, name, scenarios)
-    else:
-        params = draw_regulators(instance, scenarios)
-    return ResolvedSplit(params, periods, split.burn_in)

@@ -7,26 +7,24 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import yaml
-from jaxtyping import Array, Float64, PyTree
+from jaxtyping import PyTree
 
 from neuroinv.analysis.figures import learning_curves
-from neuroinv.analysis.statistics import Interval, mean_interval
-from neuroinv.analysis.table import Row, Table, read_table, to_json
-from neuroinv.build import Experiment, as_scored, build, check_weeks, dev_scenarios
+from neuroinv.analysis.table import Table, read_table, to_json
+from neuroinv.build import Experiment, build, dev_scenarios
 from neuroinv.config import Config, SeriesDemand, parse
 from neuroinv.kept_runs import Overrides, load, start_variables, state_like
-from neuroinv.keys import Branch, branch
-from neuroinv.references import Reference, exact_costs, fitted_level, references
-from neuroinv.rollout import Act, average_costs, greedy, total
-from neuroinv.scenarios import in_chunks
+from neuroinv.references import Reference, references
+from neuroinv.rollout import average_costs, greedy, total
+from neuroinv.scoring import as_counted, score
+from neuroinv.splits import check_weeks
 from neuroinv.training import checkpoint
-from neuroinv.training.evaluation import BLOCK, streamed_average_costs
 from neuroinv.training.loop import LoopState, Programs, compile_programs, is_over, run_segments
 from neuroinv.training.records import (
     RunDirectory,
@@ -37,8 +35,6 @@ from neuroinv.training.records import (
 )
 from neuroinv.training.tensorboard import check_tensorboard, tensorboard
 from neuroinv.types import HindsightPolicy, InputError, Policy
-
-MOST_LEVELS = 3  # of the seeds' fitted levels, shown in the table
 
 
 class Event(NamedTuple):
@@ -82,7 +78,7 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
     if facts and facts["status"] == "complete":
         return Finished(path, read_table(path), True)
     experiment = build(config)
-    check_weeks(experiment)
+    check_weeks(experiment.instance, experiment.train, experiment.dev, experiment.test)
     start = start_variables(experiment, path)
     anew = dataclasses.replace(config.training, start_from=None)
     others = [
@@ -110,7 +106,7 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
             variables, updates = best.best_variables, int(np.max(np.asarray(best.train.step)))
         listen(Event("scoring on the test scenarios"))
         began = time.perf_counter()
-        table = _score(experiment, variables, known, compared)
+        table = score(experiment, variables, known, compared)
         write_atomically(run.path / "table.json", to_json(table))
         run.write_facts(updates=updates, test_seconds=time.perf_counter() - began)
         if experiment.algorithm is not None:
@@ -166,7 +162,7 @@ def evaluate(path: Path, overrides: Overrides = dict) -> Table:
             f"problem.demand.path: {kept} has other contents than when {path} was trained; restore "
             "them, or score it on a table of another name with problem.demand.path=..."
         )
-    return _score(experiment, variables, references(experiment.instance), [])
+    return score(experiment, variables, references(experiment.instance), [])
 
 
 def _optimise(
@@ -247,105 +243,7 @@ def _bound_on_dev(experiment: Experiment, known: tuple[Reference, ...]) -> float
         return None if bound is None else bound.exact
     act, dev = greedy(bound.policy, bound.variables), dev_scenarios(experiment)
 
-    scored, burn_in = _scored(experiment, act), experiment.dev.burn_in
+    scored, burn_in = as_counted(experiment, act), experiment.dev.burn_in
     problem = experiment.problem
     costs = jax.jit(lambda dev: total(average_costs(problem, scored, dev, burn_in)))(dev)
     return float(jnp.mean(costs))
-
-
-def _score(
-    experiment: Experiment,
-    variables: PyTree,
-    known: tuple[Reference, ...],
-    compared: list[Row],
-) -> Table:
-    """The final table: references and the run's policy, all on the same test paths."""
-    config, profit, policy = experiment.config, experiment.profit, experiment.policy
-    sign = -1.0 if profit else 1.0
-    if isinstance(policy, Policy):
-        of_seeds = [
-            jax.tree.map(lambda leaf, i=seed: leaf[i], variables)
-            for seed in range(config.training.seeds)
-        ]
-        exact = exact_costs(experiment.instance, config.policy, policy, of_seeds)
-        detail = ", ".join(
-            filter(None, (fitted_level(experiment.instance, one) for one in of_seeds[:MOST_LEVELS]))
-        )
-        mean_exact = None if exact is None else float(np.mean(exact))
-        costs = _test_costs_of_seeds(experiment, policy, variables)
-    else:
-        mean_exact, detail = None, ""
-        act = greedy(policy, variables)
-        costs = jax.tree.map(lambda of_one: of_one[None], test_costs(experiment, act, True))
-    own, own_parts = _in_total(costs, sign)
-    rows = []
-    for reference in known:
-        tested, error, paired, parts = None, None, None, None
-        if reference.policy is not None:
-            act = greedy(reference.policy, reference.variables)
-            hindsight = isinstance(reference.policy, HindsightPolicy)
-            values, parts = _in_total(test_costs(experiment, act, hindsight), sign)
-            mean = float(np.mean(values))
-            tested, error = Interval(mean, mean, mean), _standard_error(values)
-            paired = mean_interval(np.mean(own, axis=0) - values)
-        named = (reference.name, reference.detail, reference.exact)
-        rows.append(Row(*named, tested, error, paired, parts))
-    rows += compared
-    error = float(np.mean([_standard_error(of_seed) for of_seed in own]))
-    tested = mean_interval(np.mean(own, axis=1))
-    rows.append(Row(config.policy.kind, detail, mean_exact, tested, error, None, own_parts))
-    bound = next((reference.name for reference in known if reference.is_bound), None)
-    return Table(config.problem.name, config.policy.kind, profit, bound, tuple(rows))
-
-
-def _in_total(costs: Any, sign: float) -> tuple[Float64[np.ndarray, "*paths"], dict[str, float]]:
-    """The sum of named costs, path by path, and the mean of each; profits for a negative sign."""
-    parts = {
-        name: sign * float(np.mean(values)) + 0.0  # no minus before a zero
-        for name, values in costs._asdict().items()
-    }
-    return sign * np.asarray(total(costs), np.float64), parts
-
-
-def _standard_error(values: Float64[np.ndarray, " paths"]) -> float:
-    return float(np.std(values) / np.sqrt(len(values)))
-
-
-def _test_costs_of_seeds(experiment: Experiment, policy: Policy, variables: PyTree) -> Any:
-    """Average cost per counted period of each seed on each test scenario, by name; leaves are
-    `[seeds, paths]`."""
-    chunk = experiment.config.training.seed_chunk
-
-    # Parameters are an argument: as constants they would make another program of every problem.
-    def of_all(of_seeds: PyTree, params: PyTree) -> PyTree:
-        test = experiment._replace(test=experiment.test._replace(params=params))
-        return in_chunks(lambda one: test_costs(test, greedy(policy, one), False), chunk, of_seeds)
-
-    return jax.jit(of_all)(variables, experiment.test.params)
-
-
-def test_costs(experiment: Experiment, act: Act, hindsight: bool) -> Any:
-    """Average cost per counted period of each test scenario, by name, always on the same paths;
-    leaves are `[paths]`."""
-    config, test = experiment.config, experiment.test
-    recorded = _sales_table(config) is not None
-    block = test.periods if recorded else min(BLOCK, test.periods)
-    key = branch(jax.random.key(config.problem.seed), Branch.TEST)
-    return streamed_average_costs(
-        experiment.problem,
-        _scored(experiment, act),
-        test.params,
-        key,
-        test.periods,
-        test.burn_in,
-        block,
-        hindsight,
-    )
-
-
-def _scored(experiment: Experiment, act: Act) -> Act:
-    def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
-        orders = act(observation, noise, period)
-        return as_scored(experiment.instance, observation, orders)
-
-    return scored

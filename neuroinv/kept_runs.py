@@ -28,7 +28,7 @@ from neuroinv.config import (
     to_mapping,
 )
 from neuroinv.policies.gnn import loops
-from neuroinv.problems.inventory.instance import network_of
+from neuroinv.problems.inventory.groups import network_of
 from neuroinv.problems.inventory.network import (
     Network,
     demand_locations,

@@ -16,13 +16,13 @@ import pytest
 import yaml
 from small_runs import SMALL, SMALL_NET, small_config
 
-from neuroinv import experiment as experiments  # test_costs would be taken for a test
 from neuroinv.analysis.table import read_table
 from neuroinv.build import build
 from neuroinv.config import digest, parse, to_mapping
 from neuroinv.experiment import evaluate, train
 from neuroinv.kept_runs import load, state_like
 from neuroinv.rollout import greedy, total
+from neuroinv.scoring import costs_on_test
 from neuroinv.training import checkpoint
 from neuroinv.training.evaluation import BLOCK
 from neuroinv.training.records import open_run, read_facts, read_metrics, run_path
@@ -72,7 +72,7 @@ def test_the_table_says_how_far_its_paths_may_be_off(example):
     errors = []
     for seed in range(2):
         one = jax.tree.map(lambda leaf, seed=seed: leaf[seed], variables)
-        costs = total(experiments.test_costs(experiment, greedy(experiment.policy, one), False))
+        costs = total(costs_on_test(experiment, greedy(experiment.policy, one), False))
         errors.append(np.std(costs) / np.sqrt(len(costs)))
     assert finished.table.rows[-1].standard_error == pytest.approx(np.mean(errors), rel=1e-4)
     assert finished.table.rows[0].standard_error is None

@@ -11,7 +11,6 @@ import pytest
 from examples import central_differences, first, in_x64, products_in
 from small_runs import small_config
 
-from neuroinv import experiment as experiments  # test_costs would be taken for a test
 from neuroinv import optima
 from neuroinv.build import build
 from neuroinv.config import HybridConfig, SwitchedLQRConfig
@@ -25,6 +24,7 @@ from neuroinv.problems.switched_lqr import (
 from neuroinv.references import references
 from neuroinv.references.switched_lqr import lower_bound
 from neuroinv.rollout import average_costs, draw, greedy, simulate, total
+from neuroinv.scoring import costs_on_test
 from neuroinv.types import InputError
 
 PERIODS, COUNT = 12, 256
@@ -229,9 +229,7 @@ def test_references_come_in_their_order_on_the_same_paths(tmp_path):
     tested = []
     for one in found:
         act = greedy(one.policy, one.variables)
-        costs = np.asarray(
-            jax.jit(lambda act=act: total(experiments.test_costs(built, act, False)))()
-        )
+        costs = np.asarray(jax.jit(lambda act=act: total(costs_on_test(built, act, False)))())
         tested.append(costs.mean())
         if one.exact is not None:
             error = 4 * np.std(costs) / np.sqrt(len(costs))

@@ -10,11 +10,11 @@ import pytest
 from examples import sales_file
 from small_runs import small_config, small_mapping
 
-from neuroinv import experiment as experiments  # test_costs would be taken for a test
 from neuroinv.build import build
 from neuroinv.config import parse
 from neuroinv.references import joint_orders, references
 from neuroinv.rollout import greedy, total
+from neuroinv.scoring import costs_on_test
 
 SPLITS = ("train", "dev", "test")
 LONG = "training.test={scenarios: 256, periods: 500, burn_in: 100}"
@@ -24,7 +24,7 @@ def simulated(experiment, reference) -> tuple[float, float]:
     """Mean cost on the test paths, and four standard errors of it."""
     act = greedy(reference.policy, reference.variables)
     ahead = reference.name == "best (R, S)"
-    costs = np.asarray(jax.jit(lambda: total(experiments.test_costs(experiment, act, ahead)))())
+    costs = np.asarray(jax.jit(lambda: total(costs_on_test(experiment, act, ahead)))())
     return costs.mean(), 4 * costs.std() / np.sqrt(len(costs))
 
 

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from small_runs import small_config
 
-from neuroinv import experiment as experiments  # test_costs would be taken for a test
 from neuroinv.build import build
 from neuroinv.policies.echelon_stock import echelon_stock
 from neuroinv.references import exact_costs, references
 from neuroinv.references.reference import example_observation
 from neuroinv.rollout import greedy, total
+from neuroinv.scoring import costs_on_test
 
 LONG = "training.test={scenarios: 1024, periods: 400, burn_in: 100}"
 
 
 def mean_test_cost(experiment, policy, variables):
-    costs = np.asarray(total(experiments.test_costs(experiment, greedy(policy, variables), False)))
+    costs = np.asarray(total(costs_on_test(experiment, greedy(policy, variables), False)))
     return costs.mean(), 4 * costs.std() / np.sqrt(len(costs))
 
 

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from small_runs import small_config
 
-from neuroinv import experiment as experiments  # test_costs would be taken for a test
 from neuroinv import optima
 from neuroinv.build import build
 from neuroinv.policies.stock_levels import base_stock
@@ -16,6 +15,7 @@ from neuroinv.references.one_store import (
     one_store_references,
 )
 from neuroinv.rollout import greedy, total
+from neuroinv.scoring import costs_on_test
 
 
 def cover_of(level: float, lead_time: int = 4, mean: float = 5.0) -> dict:
@@ -112,7 +112,7 @@ def test_where_demand_may_be_returned_the_closed_form_is_a_lower_bound(tmp_path,
     (found,) = references(experiment.instance)
     assert (found.name, found.is_bound) == ("lower bound", True)
     act = greedy(found.policy, found.variables)
-    costs = np.asarray(total(experiments.test_costs(experiment, act, False)))
+    costs = np.asarray(total(costs_on_test(experiment, act, False)))
     assert costs.mean() - 4 * costs.std() / np.sqrt(len(costs)) > found.exact
     policy = small_config(tmp_path, "problem=serial_3", "policy=echelon_stock", net=False).policy
     assert exact_costs(experiment.instance, policy, found.policy, [found.variables]) is None

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from small_runs import small_config
 
-from neuroinv import experiment as experiments  # test_costs would be taken for a test
 from neuroinv.build import Experiment, build
 from neuroinv.decisions import Deterministic
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.rollout import greedy, total
+from neuroinv.scoring import costs_on_test
 from neuroinv.types import HindsightPolicy
 
 FAVORITA = Path(__file__).resolve().parents[3] / "shared" / "data" / "favorita_21_stores"
@@ -54,7 +54,7 @@ def real_network(tmp_path, *overrides: str) -> Experiment:
 
 def profits(experiment: Experiment, policy: HindsightPolicy) -> np.ndarray:
     """Profit per store and week of every item."""
-    costs = jax.jit(lambda: total(experiments.test_costs(experiment, greedy(policy, {}), True)))()
+    costs = jax.jit(lambda: total(costs_on_test(experiment, greedy(policy, {}), True)))()
     return -np.asarray(costs, np.float64) / experiment.test.params.underage_cost.shape[1]
 
 

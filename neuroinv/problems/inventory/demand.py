@@ -7,12 +7,11 @@ distribution is part of a scenario's parameters: it can be vmapped, swept and di
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Float64, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 Demands = Float[Array, " demands"]
 Sampled = Float[Array, "periods demands"]
@@ -45,7 +44,7 @@ class Discrete(NamedTuple):
     """Any distribution on 0, 1, 2, ... (Poisson, geometric, negative binomial), by inversion.
 
     Counting the entries of a table is several times faster than rejection sampling, and one scheme
-    serves every integer distribution (`discrete_table` makes the tables).
+    serves every integer distribution (`synthetic.py` makes the tables).
     """
 
     mean: Demands
@@ -75,14 +74,3 @@ class Series(NamedTuple):
 
 
 Demand = Normal | Discrete | Series
-
-TAIL = 1e-9  # demand rarer than this is never drawn
-
-
-def discrete_table(
-    frozen: Any, means: Float64[np.ndarray, ...]
-) -> Float64[np.ndarray, "... support"]:
-    """Cumulative probabilities of a frozen SciPy distribution whose shape is that of `means`."""
-    largest = int(np.max(frozen.isf(TAIL)))
-    support = np.arange(largest + 1).reshape(-1, *(1,) * means.ndim)
-    return np.moveaxis(frozen.cdf(support), 0, -1)

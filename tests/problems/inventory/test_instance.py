@@ -222,7 +222,7 @@ def test_negative_binomial_demand_that_varies_no_more_than_poisson_is_refused(me
 def test_tables_of_demand_are_refused_where_all_together_are_too_large(monkeypatch):
     config = problem_config()
     entries = params_of(config, scenarios=6).demand.cumulative.size
-    monkeypatch.setattr("neuroinv.problems.inventory.instance.MOST_ENTRIES", entries)
+    monkeypatch.setattr("neuroinv.problems.inventory.synthetic.MOST_ENTRIES", entries)
     params_of(config, scenarios=6)
     with pytest.raises(InputError, match=r"mean is up to 5, which for 7 scenarios .* too large"):
         params_of(config, scenarios=7)
