@@ -152,21 +152,35 @@ def warehouse_bound(
         ]
 
     def bounds(
-        lattices: list[Lattice], threshold: float, swing: float
-    ) -> Float64[np.ndarray, " stores"]:
+        lattices: list[Lattice], chosen: np.ndarray, threshold: float, swing: float
+    ) -> Float64[np.ndarray, " chosen"]:
         scarcity = np.maximum(scores - threshold * np.max(scores), 0.0)
         price = np.multiply.outer(swing * room, _price(demand.chances, scarcity))
         price += shipping_cost.reshape(-1, *(1,) * memory)
-        least = (price[linked[:, k]].min(axis=0) for k in range(stores))
-        of_stores = zip(lattices, fastest, holding_cost, underage_cost, least, strict=True)
-        return np.asarray([_store_bound(demand.chances, *of_store) for of_store in of_stores])
+        return np.asarray(
+            [
+                _store_bound(
+                    demand.chances,
+                    lattices[k],
+                    fastest[k],
+                    holding_cost[k],
+                    underage_cost[k],
+                    price[linked[:, k]].min(axis=0),
+                )
+                for k in chosen
+            ]
+        )
 
-    best = (0.0, 0.0)
+    best, everywhere, fine = (0.0, 0.0), np.arange(stores), lattices(work)
     if memory and room.any():
         coarse = lattices(SEARCH_SHARE * work)
+        # A store of long lead time may have no coarser lattice, and would take longer than all
+        # others together; every pair gives a bound, so they may choose without it.
+        cheap = np.asarray([rough.step > own.step for rough, own in zip(coarse, fine, strict=True)])
+        chosen = everywhere[cheap] if cheap.any() else everywhere
         pairs = [best, *product(THRESHOLDS, SWINGS)]
-        best = max(pairs, key=lambda pair: bounds(coarse, *pair).sum())
-    of_stores = bounds(lattices(work), *best)
+        best = max(pairs, key=lambda pair: bounds(coarse, chosen, *pair).sum())
+    of_stores = bounds(fine, everywhere, *best)
     return WarehouseBound(float(of_stores.sum()), of_stores)
 
 
