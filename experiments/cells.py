@@ -75,9 +75,9 @@ def shared_batch(stores: int) -> int:
 
 
 def _tell_if_dead(event: Event) -> None:
-    if event.metrics.get("gradient") == 0:
+    if "lost" in event.metrics:
         print(
-            f"  no gradient left at update {event.step}: lower algorithm.learning_rate", flush=True
+            f"  no seed learns after update {event.step}: lower algorithm.learning_rate", flush=True
         )
 
 

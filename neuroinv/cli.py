@@ -135,13 +135,17 @@ def _train_one(mapping: dict) -> None:
             f"{facts['test_seconds']:.1f} s",
             highlight=False,
         )
-    if facts.get("without_gradient"):
-        console.print(
-            f"{len(facts['without_gradient'])} of {len(facts['seeds'])} seeds stopped because no "
-            "gradient was left; lower algorithm.learning_rate",
-            soft_wrap=True,
-            highlight=False,
-        )
+    for reason, what in (
+        ("without_gradient", "no gradient was left"),
+        ("diverged", "their variables were no longer finite"),
+    ):
+        if facts.get(reason):
+            console.print(
+                f"{len(facts[reason])} of {len(facts['seeds'])} seeds stopped because {what}; "
+                "lower algorithm.learning_rate",
+                soft_wrap=True,
+                highlight=False,
+            )
     console.print(f"run directory  {finished.path}", soft_wrap=True, highlight=False)
     if (finished.path / "curves.svg").exists():
         console.print(f"figure         {finished.path}/curves.svg", soft_wrap=True, highlight=False)

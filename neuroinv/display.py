@@ -71,6 +71,6 @@ def _measured(event: Event) -> str:
         shown.append(f"gap {event.metrics['gap']:+.2%}")
     if "share" in event.metrics:
         shown.append(f"share of bound {event.metrics['share']:.2%}")
-    if event.metrics.get("gradient") == 0:
-        shown.append("no gradient left: lower algorithm.learning_rate")
+    if "lost" in event.metrics:
+        shown.append("no seed learns any more: lower algorithm.learning_rate")
     return "  ".join(shown)

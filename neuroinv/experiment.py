@@ -44,7 +44,7 @@ class Event(NamedTuple):
     step: int = 0
     metrics: dict[str, float] = {}  # noqa: RUF012 (never mutated)
     """Means over seeds, in the sense of the objective: dev cost and its gap to the bound, or dev
-    profit and its share of the bound; a `gradient` of zero where no seed has any left."""
+    profit and its share of the bound; `lost` where no seed learns anything any more."""
 
 
 Listener = Callable[[Event], None]
@@ -214,12 +214,19 @@ def _optimise(
         shown = {"dev": sign * best}
         if bound:
             shown |= {"share": best / bound} if sign < 0 else {"gap": best / bound - 1}
-        if is_trained and not np.all(metrics.get("gradient_norm", 1.0)):
-            now_lost = np.flatnonzero(metrics["gradient_norm"] == 0).tolist()
-            lost = sorted({*run.facts.get("without_gradient", []), *now_lost})
-            run.write_facts(without_gradient=lost)
+        if is_trained:
+            reasons = {
+                "without_gradient": metrics.get("gradient_norm", np.ones(config.seeds)) == 0,
+                "diverged": metrics["diverged"] == 1,
+            }
+            lost: set[int] = set()
+            for reason, found in reasons.items():
+                seeds = {*run.facts.get(reason, []), *np.flatnonzero(found).tolist()}
+                if found.any():
+                    run.write_facts(**{reason: sorted(seeds)})
+                lost |= seeds
             if len(lost) == config.seeds:
-                shown |= {"gradient": 0.0}
+                shown |= {"lost": 1.0}
         listen(Event("training", step, shown))
         write_events(step, metrics)
         if now - saved >= config.checkpoint_seconds:

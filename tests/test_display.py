@@ -44,10 +44,10 @@ def test_plain_lines_show_what_is_measured_and_the_time_left(lines):
 
 
 def test_a_policy_that_learns_nothing_any_more_is_not_passed_over(lines):
-    dead = {"dev": 45.0, "gap": 7.2, "gradient": 0.0}
+    dead = {"dev": 45.0, "gap": 7.2, "lost": 1.0}
     assert lines((1.0, Event("training", 100, dead))) == [
         "    1.0 s  training 100/100  dev 45.0000  gap +720.00%  "
-        "no gradient left: lower algorithm.learning_rate"
+        "no seed learns any more: lower algorithm.learning_rate"
     ]
 
 

@@ -11,11 +11,13 @@ import time
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import yaml
 from small_runs import SMALL, SMALL_NET, small_config
 
+from neuroinv.algorithms.hdpo import hdpo
 from neuroinv.analysis.table import read_table
 from neuroinv.build import build
 from neuroinv.config import digest, parse, to_mapping
@@ -226,12 +228,35 @@ def test_a_net_that_orders_nothing_any_more_stops_and_a_listener_hears_of_it(tmp
     told = []
     finished = train(small_config(tmp_path, QUICK, *dead), told.append)
     last = [event for event in told if event.stage == "training"][-1]
-    assert last.metrics["gradient"] == 0.0
+    assert last.metrics["lost"] == 1.0
     assert last.step < 500
     assert read_facts(finished.path)["without_gradient"] == [0]
     told.clear()
     train(small_config(tmp_path, QUICK, "policy=base_stock", net=False), told.append)
-    assert all("gradient" not in event.metrics for event in told)
+    assert all("lost" not in event.metrics for event in told)
+
+
+def test_a_run_that_diverges_late_keeps_what_it_had_learned(tmp_path, monkeypatch):
+    def overflowing(*given):
+        algorithm = hdpo(*given)
+
+        def update(state, batch):
+            following, metrics = algorithm.update(state, batch)
+            factor = jnp.where(following.step > 12, jnp.inf, 1.0)
+            variables = jax.tree.map(lambda leaf: leaf * factor, following.variables)
+            return following._replace(variables=variables), metrics
+
+        return algorithm._replace(update=update)
+
+    monkeypatch.setattr("neuroinv.build.hdpo", overflowing)
+    told = []
+    finished = train(small_config(tmp_path, QUICK, "training.seeds=2"), told.append)
+    assert read_facts(finished.path)["diverged"] == [0, 1]
+    assert [event.metrics.get("lost") for event in told if event.step] == [None, None, 1.0]
+    assert np.isfinite(finished.table.rows[-1].tested.estimate)
+    *_, before, last = read_metrics(finished.path)
+    assert last["best_dev_cost"] == before["best_dev_cost"]
+    assert np.isnan(last["dev_cost"]).all()
 
 
 def test_evaluate_repeats_the_table_and_takes_overrides(example):

@@ -22,10 +22,14 @@ def learning_curves(path: Path) -> Path:
     table = read_table(path)
     sign = -1 if table.profit else 1
     records = read_metrics(path)
-    steps = [record["step"] for record in records]
     costs = [np.asarray(record["dev_cost"], np.float64) for record in records]
-    # A seed that diverged is not drawn; the table shows it.
-    curve = [mean_interval(sign * values[np.isfinite(values)]) for values in costs]
+    # A seed that diverged is not drawn; its run says that it did.
+    finite = {
+        record["step"]: sign * values[np.isfinite(values)]
+        for record, values in zip(records, costs, strict=True)
+        if np.isfinite(values).any()
+    }
+    steps, curve = list(finite), [mean_interval(values) for values in finite.values()]
     figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
     axes.plot(
         steps, [point.estimate for point in curve], label=f"{table.policy}, dev, mean of seeds"

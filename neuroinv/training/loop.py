@@ -25,7 +25,7 @@ from neuroinv.types import Algorithm, InputError, Problem, Scenarios, TrainState
 
 
 class DivergedError(InputError):
-    """No seed has a finite dev cost any more."""
+    """No seed ever had a finite dev cost."""
 
 
 class LoopState(NamedTuple):
@@ -37,8 +37,8 @@ class LoopState(NamedTuple):
     """Lowest average dev cost so far."""
     best_step: Int[Array, ""]
     stopped: Bool[Array, ""]
-    """True once `patience` updates brought no better dev cost, or a whole segment had no gradient,
-    after which nothing changes any more; its state is then frozen."""
+    """True once `patience` updates brought no better dev cost, a whole segment had no gradient, or
+    the variables are no longer finite, after which nothing is learned; its state is then frozen."""
 
 
 class Programs(NamedTuple):
@@ -117,7 +117,9 @@ def compile_programs(
             costs = average_costs(problem, lambda o, n, t: policy(o), dev, dev_burn_in)
             metrics["dev_cost"] = jnp.mean(total(costs))
             better = metrics["dev_cost"] < state.best_cost
-            lost = jnp.asarray(metrics.get("gradient_norm", jnp.inf)) == 0
+            diverged = ~_is_finite(train.variables)
+            lost = diverged | (jnp.asarray(metrics.get("gradient_norm", jnp.inf)) == 0)
+            metrics["diverged"] = diverged.astype(jnp.float32)
             following = LoopState(
                 train,
                 _where(better, train.variables, state.best_variables),
@@ -162,14 +164,14 @@ def run_segments(
     """Run segments until all updates are done or every seed has stopped.
 
     `on_segment` gets the number of updates done, the state and the metrics (arrays over seeds)
-    after each. Raises DivergedError when no seed has a finite dev cost.
+    after each. Raises DivergedError when no seed has had a finite dev cost yet.
     """
     step = int(np.max(np.asarray(state.train.step)))
     while not is_over(state, config):
         state, metrics = programs.segment(state)
         step += config.steps_between_dev
         host = {name: np.asarray(values) for name, values in metrics.items()}
-        if not np.any(np.isfinite(host["dev_cost"])):
+        if not np.any(np.isfinite(host["best_dev_cost"])):
             raise DivergedError(
                 f"training diverged: the dev cost of every seed is {host['dev_cost'][0]} after "
                 f"{step} updates; lower algorithm.learning_rate"
@@ -183,6 +185,11 @@ def is_over(state: LoopState, config: TrainingConfig) -> bool:
     # Read through NumPy: reducing on the device would compile one more program.
     done = np.max(np.asarray(state.train.step)) >= config.steps
     return bool(done or np.all(np.asarray(state.stopped)))
+
+
+def _is_finite(variables: PyTree) -> Bool[Array, ""]:
+    leaves = jax.tree.map(lambda leaf: jnp.all(jnp.isfinite(leaf)), variables)
+    return jax.tree.reduce(jnp.logical_and, leaves, jnp.bool_(True))
 
 
 def _where(condition: Bool[Array, ""], if_true: Any, if_false: Any) -> Any:
