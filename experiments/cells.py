@@ -63,7 +63,7 @@ def composed(overrides: Iterable[str]) -> Config:
 
 def run_cell(overrides: Iterable[str]) -> Finished:
     """Train one cell as the command line would with these overrides; done before, it is read."""
-    finished = train(composed(overrides), _tell_if_dead)
+    finished = train(composed(overrides), _tell_if_lost)
     print(f"  {finished.path.name}: {' '.join(overrides)}", flush=True)
     return finished
 
@@ -74,7 +74,7 @@ def shared_batch(stores: int) -> int:
     return min(128, max(16, 640 // stores))
 
 
-def _tell_if_dead(event: Event) -> None:
+def _tell_if_lost(event: Event) -> None:
     if "lost" in event.metrics:
         print(
             f"  no seed learns after update {event.step}: lower algorithm.learning_rate", flush=True

@@ -4,7 +4,8 @@
 
 One store with lost sales; the same network, updates and scenarios for every algorithm. Gaps are
 exact: the average cost of the greedy policy, orders rounded, as a Markov chain, over the optimum.
-A cell whose training diverges is a row without a gap.
+A seed that diverges counts with its best before; a cell of which none ever had a finite dev cost is
+a row without a gap.
 Published: that HDPO is more robust than REINFORCE (abstract of arXiv 2306.11246, no numbers).
 """
 

@@ -110,7 +110,7 @@ def _train_one(mapping: dict) -> None:
     config = parse(mapping)  # before anything heavy is imported, so that a typo answers at once
     from neuroinv.display import listening
     from neuroinv.experiment import train
-    from neuroinv.training.records import read_facts
+    from neuroinv.training.records import lost_seeds, read_facts
 
     _keep_compiled_programs()
     console = _console()
@@ -135,17 +135,8 @@ def _train_one(mapping: dict) -> None:
             f"{facts['test_seconds']:.1f} s",
             highlight=False,
         )
-    for reason, what in (
-        ("without_gradient", "no gradient was left"),
-        ("diverged", "their variables were no longer finite"),
-    ):
-        if facts.get(reason):
-            console.print(
-                f"{len(facts[reason])} of {len(facts['seeds'])} seeds stopped because {what}; "
-                "lower algorithm.learning_rate",
-                soft_wrap=True,
-                highlight=False,
-            )
+    for sentence in lost_seeds(facts):
+        console.print(f"{sentence}; lower algorithm.learning_rate", soft_wrap=True, highlight=False)
     console.print(f"run directory  {finished.path}", soft_wrap=True, highlight=False)
     if (finished.path / "curves.svg").exists():
         console.print(f"figure         {finished.path}/curves.svg", soft_wrap=True, highlight=False)

@@ -22,12 +22,13 @@ from neuroinv.config import Config, SeriesDemand, parse
 from neuroinv.kept_runs import Overrides, load, start_variables, state_like
 from neuroinv.references import Reference, references
 from neuroinv.rollout import average_costs, greedy, total
-from neuroinv.scoring import as_counted, score
+from neuroinv.scoring import score, scored_act
 from neuroinv.splits import check_weeks
 from neuroinv.training import checkpoint
 from neuroinv.training.loop import LoopState, Programs, compile_programs, is_over, run_segments
 from neuroinv.training.records import (
     RunDirectory,
+    lost_seeds,
     open_run,
     read_facts,
     run_path,
@@ -44,7 +45,7 @@ class Event(NamedTuple):
     step: int = 0
     metrics: dict[str, float] = {}  # noqa: RUF012 (never mutated)
     """Means over seeds, in the sense of the objective: dev cost and its gap to the bound, or dev
-    profit and its share of the bound; `lost` where no seed learns anything any more."""
+    profit and its share of the bound; `lost` where every seed diverged or has no gradient left."""
 
 
 Listener = Callable[[Event], None]
@@ -93,8 +94,12 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
     compared, names = [], _names_of_comparisons(config)
     for other, name in zip(others, names, strict=True):
         listen(Event(f"training {other.policy.kind} for comparison"))
-        table = train(other, listen).table
-        compared.append(table.rows[-1]._replace(name=name))
+        other_run = train(other, listen)
+        row = other_run.table.rows[-1]
+        lost = lost_seeds(read_facts(other_run.path) or {})
+        compared.append(
+            row._replace(name=name, detail=", ".join(filter(None, [row.detail, *lost])))
+        )
     with open_run(config) as run:
         run.write_facts(data_sha256=data)
         listen(Event("computing exact references"))
@@ -210,22 +215,21 @@ def _optimise(
         now = time.perf_counter()
         record = {name: values.tolist() for name, values in metrics.items()}
         run.append_metrics({"step": step, "seconds": seconds_before + now - began} | record)
-        best = float(np.mean(metrics["best_dev_cost"]))
+        best_costs = metrics["best_dev_cost"]
+        best = float(np.mean(best_costs[np.isfinite(best_costs)]))
         shown = {"dev": sign * best}
         if bound:
             shown |= {"share": best / bound} if sign < 0 else {"gap": best / bound - 1}
         if is_trained:
-            reasons = {
+            found = {
                 "without_gradient": metrics.get("gradient_norm", np.ones(config.seeds)) == 0,
                 "diverged": metrics["diverged"] == 1,
             }
-            lost: set[int] = set()
-            for reason, found in reasons.items():
-                seeds = {*run.facts.get(reason, []), *np.flatnonzero(found).tolist()}
-                if found.any():
-                    run.write_facts(**{reason: sorted(seeds)})
-                lost |= seeds
-            if len(lost) == config.seeds:
+            now_lost = {reason: np.flatnonzero(seeds).tolist() for reason, seeds in found.items()}
+            lost = {r: sorted({*run.facts.get(r, []), *seeds}) for r, seeds in now_lost.items()}
+            if any(now_lost.values()):
+                run.write_facts(**lost)
+            if len(set().union(*lost.values())) == config.seeds:
                 shown |= {"lost": 1.0}
         listen(Event("training", step, shown))
         write_events(step, metrics)
@@ -250,7 +254,7 @@ def _bound_on_dev(experiment: Experiment, known: tuple[Reference, ...]) -> float
         return None if bound is None else bound.exact
     act, dev = greedy(bound.policy, bound.variables), dev_scenarios(experiment)
 
-    scored, burn_in = as_counted(experiment, act), experiment.dev.burn_in
+    scored, burn_in = scored_act(experiment, act), experiment.dev.burn_in
     problem = experiment.problem
     costs = jax.jit(lambda dev: total(average_costs(problem, scored, dev, burn_in)))(dev)
     return float(jnp.mean(costs))

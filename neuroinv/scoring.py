@@ -11,7 +11,6 @@ from jaxtyping import Array, Float64, PyTree
 from neuroinv.analysis.statistics import Interval, mean_interval
 from neuroinv.analysis.table import Row, Table
 from neuroinv.build import Experiment, as_scored
-from neuroinv.config import SeriesDemand
 from neuroinv.keys import Branch, branch
 from neuroinv.references import Reference, exact_costs, fitted_level
 from neuroinv.rollout import Act, greedy, total
@@ -100,12 +99,12 @@ def costs_on_test(experiment: Experiment, act: Act, hindsight: bool) -> Any:
     """Average cost per counted period of each test scenario, by name, always on the same paths;
     leaves are `[paths]`."""
     config, test = experiment.config, experiment.test
-    recorded = isinstance(getattr(config.problem, "demand", None), SeriesDemand)
+    recorded = getattr(experiment.instance, "table", None) is not None
     block = test.periods if recorded else min(BLOCK, test.periods)
     key = branch(jax.random.key(config.problem.seed), Branch.TEST)
     return streamed_average_costs(
         experiment.problem,
-        as_counted(experiment, act),
+        scored_act(experiment, act),
         test.params,
         key,
         test.periods,
@@ -115,11 +114,11 @@ def costs_on_test(experiment: Experiment, act: Act, hindsight: bool) -> Any:
     )
 
 
-def as_counted(experiment: Experiment, act: Act) -> Act:
+def scored_act(experiment: Experiment, act: Act) -> Act:
     """What a policy does as it counts on dev and test scenarios (`as_scored`)."""
 
-    def counted(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
+    def scored(observation: PyTree, noise: PyTree, period: Array) -> PyTree:
         orders = act(observation, noise, period)
         return as_scored(experiment.instance, observation, orders)
 
-    return counted
+    return scored

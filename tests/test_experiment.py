@@ -27,7 +27,7 @@ from neuroinv.rollout import greedy, total
 from neuroinv.scoring import costs_on_test
 from neuroinv.training import checkpoint
 from neuroinv.training.evaluation import BLOCK
-from neuroinv.training.records import open_run, read_facts, read_metrics, run_path
+from neuroinv.training.records import lost_seeds, open_run, read_facts, read_metrics, run_path
 from neuroinv.types import InputError
 
 QUICK = "problem.edges.order.lead_time=1"  # its exact optimum takes no time
@@ -236,27 +236,36 @@ def test_a_net_that_orders_nothing_any_more_stops_and_a_listener_hears_of_it(tmp
     assert all("lost" not in event.metrics for event in told)
 
 
-def test_a_run_that_diverges_late_keeps_what_it_had_learned(tmp_path, monkeypatch):
-    def overflowing(*given):
+@pytest.mark.parametrize("value", [3e38, jnp.nan], ids=["too large", "no number"])
+def test_seeds_that_diverge_late_keep_what_they_had_learned(tmp_path, monkeypatch, value):
+    """One seed first, the other a segment later."""
+
+    def diverging(*given):
         algorithm = hdpo(*given)
 
         def update(state, batch):
             following, metrics = algorithm.update(state, batch)
-            factor = jnp.where(following.step > 12, jnp.inf, 1.0)
-            variables = jax.tree.map(lambda leaf: leaf * factor, following.variables)
+            seed = jax.random.key_data(state.key)[-1] - config.seed
+            bad = following.step > 7 + 5 * seed
+            variables = jax.tree.map(lambda leaf: jnp.where(bad, value, leaf), following.variables)
             return following._replace(variables=variables), metrics
 
         return algorithm._replace(update=update)
 
-    monkeypatch.setattr("neuroinv.build.hdpo", overflowing)
+    level = ("problem=one_store_backlogged", "policy=base_stock", "training.seeds=2")
+    config = small_config(tmp_path, *level, net=False)
+    monkeypatch.setattr("neuroinv.build.hdpo", diverging)
     told = []
-    finished = train(small_config(tmp_path, QUICK, "training.seeds=2"), told.append)
-    assert read_facts(finished.path)["diverged"] == [0, 1]
+    finished = train(config, told.append)
+    facts = read_facts(finished.path)
+    assert facts["diverged"] == [0, 1]
+    assert lost_seeds(facts) == [
+        "2 of 2 seeds stopped because variables or dev cost were no longer finite"
+    ]
     assert [event.metrics.get("lost") for event in told if event.step] == [None, None, 1.0]
     assert np.isfinite(finished.table.rows[-1].tested.estimate)
     *_, before, last = read_metrics(finished.path)
     assert last["best_dev_cost"] == before["best_dev_cost"]
-    assert np.isnan(last["dev_cost"]).all()
 
 
 def test_evaluate_repeats_the_table_and_takes_overrides(example):

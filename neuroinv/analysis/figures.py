@@ -23,7 +23,7 @@ def learning_curves(path: Path) -> Path:
     sign = -1 if table.profit else 1
     records = read_metrics(path)
     costs = [np.asarray(record["dev_cost"], np.float64) for record in records]
-    # A seed that diverged is not drawn; its run says that it did.
+    # Where a seed diverges it is left out; from then on its best counts.
     finite = {
         record["step"]: sign * values[np.isfinite(values)]
         for record, values in zip(records, costs, strict=True)

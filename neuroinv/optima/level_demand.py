@@ -96,9 +96,8 @@ def finest_lattice(
 ) -> Lattice:
     """The finest lattice for a store that the work allows, or the first finer one that exists.
 
-    `work` is the additions of one sweep over the store's states, of which there are as many as
-    `histories` of past levels, orders on their way and stock allow. Raises ValueError where even
-    the largest work affords no lattice.
+    `work` is the additions of one sweep over the store's states (`additions_of_sweep`). Raises
+    ValueError where even the largest work affords no lattice.
     """
     points, probabilities = demand.points[:, store], demand.probabilities[:, store]
     means = np.sum(probabilities * points, axis=1)
@@ -109,7 +108,7 @@ def finest_lattice(
     if largest == 0.0:
         return Lattice(1.0, np.tile([1.0, 0.0], (len(points), 1)))
     counts = np.arange(1.0, 2 * MOST_STEPS)
-    additions = histories * (counts + 1.0) ** lead_time * ((lead_time + 1.0) * counts + 1.0) ** 2
+    additions = additions_of_sweep(counts, lead_time, histories)
     affordable = min(max(int(np.sum(additions <= work)), 1), MOST_STEPS)
     # Demand that varies little has contractions on fine lattices only.
     for steps in range(affordable, int(np.sum(additions <= max(work, LARGEST_WORK))) + 1):
@@ -122,6 +121,14 @@ def finest_lattice(
         f"demand of store {store}, with means {means} by level, needs too fine a lattice for its "
         f"lead time of {lead_time}; shorten the lead time, or list one level of demand"
     )
+
+
+def additions_of_sweep(
+    steps: Float64[np.ndarray, " counts"] | float, lead_time: int, histories: int
+) -> Float64[np.ndarray, " counts"] | float:
+    """Additions of one sweep over the states of a store whose demand is on so many steps: as many
+    as `histories` of past levels, orders on their way and stock allow."""
+    return histories * (steps + 1.0) ** lead_time * ((lead_time + 1.0) * steps + 1.0) ** 2
 
 
 def contraction(

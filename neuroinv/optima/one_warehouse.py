@@ -53,7 +53,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64, Int
 
-from neuroinv.optima.level_demand import Lattice, LevelDemand, check_demand, finest_lattice
+from neuroinv.optima.level_demand import (
+    Lattice,
+    LevelDemand,
+    additions_of_sweep,
+    check_demand,
+    finest_lattice,
+)
 
 # History that the price depends on: more gains little and multiplies the states.
 PRICE_MEMORY = 3
@@ -62,8 +68,10 @@ PRICE_MEMORY = 3
 # value lies, as a share of what is allowed. The best pair is used.
 THRESHOLDS = (0.0, 1 / 6, 1 / 3, 1 / 2)
 SWINGS = (1 / 4, 1 / 2, 1.0)
-# The pair is chosen with this share of the work of the bound itself.
+# The pair is chosen with this share of the work of the bound itself, by the stores that have a
+# lattice for ten times as much: others would take longer than the bound, and every pair gives one.
 SEARCH_SHARE = 0.01
+MOST_SEARCH_SHARE = 0.1
 MOST_SWEEPS = 1_000
 TOLERANCE = 3e-4  # of the cost
 KEPT = 0.1
@@ -152,7 +160,7 @@ def warehouse_bound(
         ]
 
     def bounds(
-        lattices: list[Lattice], chosen: np.ndarray, threshold: float, swing: float
+        lattices: list[Lattice], chosen: list[int], threshold: float, swing: float
     ) -> Float64[np.ndarray, " chosen"]:
         scarcity = np.maximum(scores - threshold * np.max(scores), 0.0)
         price = np.multiply.outer(swing * room, _price(demand.chances, scarcity))
@@ -171,16 +179,18 @@ def warehouse_bound(
             ]
         )
 
-    best, everywhere, fine = (0.0, 0.0), np.arange(stores), lattices(work)
+    best, everywhere = (0.0, 0.0), list(range(stores))
     if memory and room.any():
         coarse = lattices(SEARCH_SHARE * work)
-        # A store of long lead time may have no coarser lattice, and would take longer than all
-        # others together; every pair gives a bound, so they may choose without it.
-        cheap = np.asarray([rough.step > own.step for rough, own in zip(coarse, fine, strict=True)])
-        chosen = everywhere[cheap] if cheap.any() else everywhere
+        quick = [
+            k
+            for k, (_, laws) in enumerate(coarse)
+            if additions_of_sweep(laws.shape[1] - 1, int(fastest[k]), scores.size)
+            <= MOST_SEARCH_SHARE * work
+        ]
         pairs = [best, *product(THRESHOLDS, SWINGS)]
-        best = max(pairs, key=lambda pair: bounds(coarse, chosen, *pair).sum())
-    of_stores = bounds(fine, everywhere, *best)
+        best = max(pairs, key=lambda pair: bounds(coarse, quick or everywhere, *pair).sum())
+    of_stores = bounds(lattices(work), everywhere, *best)
     return WarehouseBound(float(of_stores.sum()), of_stores)
 
 

@@ -38,7 +38,8 @@ class LoopState(NamedTuple):
     best_step: Int[Array, ""]
     stopped: Bool[Array, ""]
     """True once `patience` updates brought no better dev cost, a whole segment had no gradient, or
-    the variables are no longer finite, after which nothing is learned; its state is then frozen."""
+    variables or dev cost are no longer finite, after which it learns nothing; its state is then
+    frozen."""
 
 
 class Programs(NamedTuple):
@@ -116,8 +117,8 @@ def compile_programs(
             policy = algorithm.act(train.variables)
             costs = average_costs(problem, lambda o, n, t: policy(o), dev, dev_burn_in)
             metrics["dev_cost"] = jnp.mean(total(costs))
-            better = metrics["dev_cost"] < state.best_cost
-            diverged = ~_is_finite(train.variables)
+            diverged = ~(_is_finite(train.variables) & jnp.isfinite(metrics["dev_cost"]))
+            better = ~diverged & (metrics["dev_cost"] < state.best_cost)
             lost = diverged | (jnp.asarray(metrics.get("gradient_norm", jnp.inf)) == 0)
             metrics["diverged"] = diverged.astype(jnp.float32)
             following = LoopState(
@@ -188,8 +189,8 @@ def is_over(state: LoopState, config: TrainingConfig) -> bool:
 
 
 def _is_finite(variables: PyTree) -> Bool[Array, ""]:
-    leaves = jax.tree.map(lambda leaf: jnp.all(jnp.isfinite(leaf)), variables)
-    return jax.tree.reduce(jnp.logical_and, leaves, jnp.bool_(True))
+    finite = jax.tree.map(lambda leaf: jnp.all(jnp.isfinite(leaf)), variables)
+    return jax.tree.reduce(jnp.logical_and, finite, jnp.bool_(True))
 
 
 def _where(condition: Bool[Array, ""], if_true: Any, if_false: Any) -> Any:

@@ -1,8 +1,8 @@
 """A run is a directory that proves itself.
 
     config.yaml     the resolved config, which `parse` accepts as it is
-    run.json        status, digest, git commit, versions, device, seeds, seconds, the process's
-                    peak memory
+    run.json        status, digest, git commit, versions, device, seeds, seconds, seeds that
+                    diverged or were left without a gradient, the process's peak memory
     diff.patch      changes of tracked files beyond the commit
     metrics.jsonl   one line per segment: update, seconds, and each metric as a list over seeds
     checkpoints/    the last full state
@@ -37,6 +37,10 @@ from neuroinv.config import Config, digest, to_mapping
 from neuroinv.types import InputError
 
 OF_AN_END = ("status", "ended", "error")  # facts that a new launch takes back
+LOST = {  # facts that list seeds which learn nothing any more, and why
+    "without_gradient": "no gradient was left",
+    "diverged": "variables or dev cost were no longer finite",
+}
 RECORDED_PACKAGES = ("jax", "jaxlib", "flax", "optax", "chex", "orbax-checkpoint", "numpy", "scipy")
 
 
@@ -133,6 +137,15 @@ def read_facts(path: Path) -> dict[str, Any] | None:
     """What `run.json` in a run directory says; None where there is none."""
     file = path / "run.json"
     return json.loads(file.read_text()) if file.exists() else None
+
+
+def lost_seeds(facts: dict[str, Any]) -> list[str]:
+    """A sentence for each reason for which some seeds of a run stopped early."""
+    return [
+        f"{len(facts[reason])} of {len(facts['seeds'])} seeds stopped because {why}"
+        for reason, why in LOST.items()
+        if facts.get(reason)
+    ]
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from examples import parameters, sizes, warehouse_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neuroinv.optima import lost_sales_optimum
+from neuroinv.optima import lost_sales_optimum, one_warehouse
 from neuroinv.optima.level_demand import LevelDemand, clipped_normal_levels
 from neuroinv.optima.one_warehouse import warehouse_bound
 from neuroinv.policies.allocation import proportional
@@ -336,6 +336,33 @@ def test_another_warehouse_never_makes_it_dearer():
     assert cost([[2, 2], [1, 0]], [0.5, 0.5]) < one
     # A store is granted the shorter lead time at the lower price.
     assert cost([[2, 2], [3, 3]], [0.5, 0.2]) == cost([[2, 2]], [0.2])
+
+
+def test_stores_that_would_take_long_leave_the_choice_of_the_price_to_others(monkeypatch):
+    mean, lead_time = np.array([6.0, 4.0, 5.0]), np.array([[1, 2, 4]])
+    demand = clipped_normal_levels(mean, np.diag((0.4 * mean) ** 2))
+    lead_times_asked = []
+
+    def counted(chances, lattice, lead_time, *others):
+        lead_times_asked.append(int(lead_time))
+        return store_bound(chances, lattice, lead_time, *others)
+
+    store_bound = one_warehouse._store_bound
+    monkeypatch.setattr(one_warehouse, "_store_bound", counted)
+
+    def found(most_search_share):
+        monkeypatch.setattr(one_warehouse, "MOST_SEARCH_SHARE", most_search_share)
+        lead_times_asked.clear()
+        underage, holding = np.full(3, 9.0), np.array([0.5])
+        least = warehouse_bound(
+            demand, lead_time, np.ones(3), underage, holding, np.array([3]), np.zeros(1), work=1e5
+        )
+        return least.cost_per_period, lead_times_asked.count(4)
+
+    of_all, asked = found(np.inf)
+    assert found(0.0) == (of_all, asked)
+    assert found(0.1) == (pytest.approx(of_all, rel=0.01), 1)
+    assert asked == 1 + 1 + len(one_warehouse.THRESHOLDS) * len(one_warehouse.SWINGS)
 
 
 @pytest.mark.parametrize("stores", PUBLISHED)
