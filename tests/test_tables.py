@@ -57,6 +57,7 @@ WITHOUT_CELLS = {
     "lost_sales_heuristics",
     "recipes",
     "seeds_together",
+    "six_networks",
 }
 
 
