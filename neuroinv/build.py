@@ -79,7 +79,7 @@ from neuroinv.problems.switched_lqr import (
     switched_lqr_problem,
 )
 from neuroinv.rollout import draw, first_observation
-from neuroinv.splits import ResolvedSplit, episode_length, resolve
+from neuroinv.splits import ResolvedSplit, episode_length, resolve_split
 from neuroinv.types import Algorithm, HindsightPolicy, InputError, Policy, Problem, Scenarios
 
 
@@ -112,9 +112,9 @@ def build(config: Config) -> Experiment:
     else:
         instance = build_instance(config.problem)
         problem = inventory_problem(instance.network)
-    train = resolve(instance, "train", training.train)
-    dev = resolve(instance, "dev", training.dev)
-    test = resolve(instance, "test", training.test)
+    train = resolve_split(instance, "train", training.train)
+    dev = resolve_split(instance, "dev", training.dev)
+    test = resolve_split(instance, "test", training.test)
     if training.batch > (count := jax.tree.leaves(train.params)[0].shape[0]):
         raise InputError(
             f"training.batch={training.batch} is more than the {count} training scenarios; lower it"
