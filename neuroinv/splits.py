@@ -27,7 +27,9 @@ class ResolvedSplit(NamedTuple):
     burn_in: int
 
 
-def resolve_split(instance: Instance | SwitchedLQR, name: Split, split: SplitConfig) -> ResolvedSplit:
+def resolve_split(
+    instance: Instance | SwitchedLQR, name: Split, split: SplitConfig
+) -> ResolvedSplit:
     """A split as a config describes it. Raises InputError for more scenarios or periods than a
     sales table has, for null where there is no table, and where no period would be counted."""
     recorded = available = None
