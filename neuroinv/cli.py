@@ -188,10 +188,14 @@ def _list(arguments: list[str]) -> None:
     folder = parser.parse_args(arguments).config_dir
     from neuroinv.composition import choices
 
-    for group in ("problem", "policy", "algorithm", "experiment"):
-        print(group)
-        for name, line in choices(group, folder).items():
-            print(f"  {name:<24}{line}")
+    groups = {g: choices(g, folder) for g in ("problem", "policy", "algorithm", "experiment")}
+    widest = max(len(name) for of_group in groups.values() for name in of_group)
+    lines = []
+    for group, of_group in groups.items():
+        lines.append(group)
+        lines += [f"  {name:<{widest}}  {line}" for name, line in of_group.items()]
+    # At once, so that a reader who closes a pipe early breaks nothing.
+    print("\n".join(lines))
 
 
 def _bench(arguments: list[str]) -> None:

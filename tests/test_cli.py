@@ -46,6 +46,8 @@ def test_list_names_what_there_is(here):
     printed = here("list").stdout
     for name in ("one_store_lost", "base_stock", "hdpo", "real_one_store"):
         assert name in printed
+    # Names and what they mean are apart, however long a name is.
+    assert re.search(r"^  many_warehouses_10_2_cost_on_orders {2,}Two warehouses", printed, re.M)
 
 
 def test_help_documents_every_key(here):
