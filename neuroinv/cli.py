@@ -188,7 +188,8 @@ def _list(arguments: list[str]) -> None:
     folder = parser.parse_args(arguments).config_dir
     from neuroinv.composition import choices
 
-    groups = {g: choices(g, folder) for g in ("problem", "policy", "algorithm", "experiment")}
+    names = ("problem", "policy", "algorithm", "experiment")
+    groups = {group: choices(group, folder) for group in names}
     widest = max(len(name) for of_group in groups.values() for name in of_group)
     lines = []
     for group, of_group in groups.items():

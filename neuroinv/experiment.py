@@ -226,7 +226,10 @@ def _optimise(
                 "diverged": metrics["diverged"] == 1,
             }
             now_lost = {reason: np.flatnonzero(seeds).tolist() for reason, seeds in found.items()}
-            lost = {r: sorted({*run.facts.get(r, []), *seeds}) for r, seeds in now_lost.items()}
+            lost = {
+                reason: sorted({*run.facts.get(reason, []), *seeds})
+                for reason, seeds in now_lost.items()
+            }
             if any(now_lost.values()):
                 run.write_facts(**lost)
             if len(set().union(*lost.values())) == config.seeds:
