@@ -92,7 +92,13 @@ def _train(arguments: list[str]) -> None:
     sys.argv = ["neuroinv", *arguments]
     folder = str(composition.conf_folder())
     run = hydra.main(config_path=folder, config_name="train", version_base="1.3")(job)
-    composition.in_one_sentence(run, _folder_of(arguments))
+    try:
+        composition.in_one_sentence(run, _folder_of(arguments))
+    except OSError as error:  # jobs catch their own
+        raise InputError(
+            f"hydra.sweep.dir: '{error.filename}' cannot be made ({error.strerror}); start from a "
+            "folder that can be written, or name another with hydra.sweep.dir=..."
+        ) from None
     if failures:
         sys.exit(2)
 

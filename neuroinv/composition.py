@@ -24,6 +24,10 @@ from neuroinv.types import InputError
 Result = TypeVar("Result")
 GROUPS = ("problem", "policy", "algorithm", "training", "experiment", "logger")
 
+OF_LEARNING = ("algorithm", "comparisons", "logger", "results", "seed")
+OF_TRAINING = ("steps", "steps_between_dev", "patience", "start_from", "checkpoint_seconds")
+"""Keys that scoring a run again does not read."""
+
 
 def conf_folder() -> Path:
     """The folder of configs: inside an installed package, or beside it in a checkout."""
@@ -33,8 +37,9 @@ def conf_folder() -> Path:
 
 def choices(group: str, folder: Path | None = None) -> dict[str, str]:
     """Every config of a group with its first line of comment, those of a folder of the user's own
-    included."""
+    included. Raises InputError where that is no folder."""
     found = {}
+    _check_folder(folder)
     folders = [conf_folder(), *([] if folder is None else [folder])]
     for file in sorted(file for one in folders for file in (one / group).glob("*.yaml")):
         comments = [
@@ -45,6 +50,11 @@ def choices(group: str, folder: Path | None = None) -> dict[str, str]:
         lines = [line for line in comments if not line.startswith("@package")]
         found[file.stem] = lines[0] if lines else ""
     return found
+
+
+def _check_folder(folder: Path | None) -> None:
+    if folder is not None and not folder.is_dir():
+        raise InputError(f"'{folder}' is no folder; name one that holds problem/ or another group")
 
 
 def plain(composed: DictConfig) -> dict[str, Any]:
@@ -66,8 +76,7 @@ def compose(overrides: list[str], folder: Path | None = None) -> dict[str, Any]:
     """
     from hydra import compose, initialize_config_dir
 
-    if folder is not None and not folder.is_dir():
-        raise InputError(f"'{folder}' is no folder; name one that holds problem/ or another group")
+    _check_folder(folder)
     searched = [] if folder is None else [f"hydra.searchpath=['file://{folder.resolve()}']"]
 
     def composed() -> dict[str, Any]:
@@ -101,6 +110,12 @@ def override(
             if one not in single or one.is_delete() or one.key_or_group in GROUPS:
                 raise InputError(
                     f"'{one.input_line}' cannot be evaluated; give KEY=VALUE with one value"
+                )
+            root, _, key = one.key_or_group.partition(".")
+            if root in OF_LEARNING or (root == "training" and key in OF_TRAINING):
+                raise InputError(
+                    f"'{one.input_line}' changes nothing of what a run has learned, nor how it is "
+                    "scored (test paths hang on problem.seed and training.test); leave it out"
                 )
             value = one.value()
             # Keys go into what has keys; a list takes the place of a range, and a range of a list.

@@ -12,20 +12,32 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import yaml
 from jaxtyping import PyTree
 
 from neuroinv.analysis.figures import learning_curves
 from neuroinv.analysis.table import Table, read_table, to_json
 from neuroinv.build import Experiment, build, dev_scenarios
 from neuroinv.config import Config, SeriesDemand, parse
-from neuroinv.kept_runs import Overrides, load, start_variables, state_like
+from neuroinv.kept_runs import (
+    Overrides,
+    check_weeks,
+    load,
+    read_config,
+    start_variables,
+    state_like,
+)
 from neuroinv.references import Reference, references
 from neuroinv.rollout import average_costs, greedy, total
 from neuroinv.scoring import score, scored_act
-from neuroinv.splits import check_weeks
 from neuroinv.training import checkpoint
-from neuroinv.training.loop import LoopState, Programs, compile_programs, is_over, run_segments
+from neuroinv.training.loop import (
+    LoopState,
+    Programs,
+    compile_programs,
+    is_over,
+    run_segments,
+    started_from,
+)
 from neuroinv.training.records import (
     RunDirectory,
     lost_seeds,
@@ -76,10 +88,10 @@ def train(config: Config, listen: Listener = lambda event: None) -> Finished:
             f"problem.demand.path: {path} was trained on other contents of the table; "
             "remove that folder, or name another with results=..."
         )
-    if facts and facts["status"] == "complete":
+    if facts and facts["status"] == "complete" and (path / "table.json").exists():
         return Finished(path, read_table(path), True)
     experiment = build(config)
-    check_weeks(experiment.instance, experiment.train, experiment.dev, experiment.test)
+    check_weeks(experiment, experiment)
     start = start_variables(experiment, path)
     anew = dataclasses.replace(config.training, start_from=None)
     others = [
@@ -157,16 +169,20 @@ def evaluate(path: Path, overrides: Overrides = dict) -> Table:
     """Score the best variables of a run again, as its config says or with some of it overridden.
 
     Nothing in the run directory changes. Raises what `load` raises, and InputError where the run's
-    own table of sales has other contents now.
+    own table of sales has other contents now, or where it was trained or chosen on what is asked.
     """
     experiment, variables = load(path, overrides)
     trained_on, data = (read_facts(path) or {}).get("data_sha256"), _data_digest(experiment.config)
-    kept = _sales_table(parse(yaml.safe_load((path / "config.yaml").read_text())))
-    if kept == _sales_table(experiment.config) and trained_on not in (None, data):
+    kept, asked = parse(read_config(path)), experiment.config
+    sales = _sales_table(kept)
+    same = sales is not None and sales == _sales_table(asked)
+    if same and trained_on not in (None, data):
         raise InputError(
-            f"problem.demand.path: {kept} has other contents than when {path} was trained; restore "
-            "them, or score it on a table of another name with problem.demand.path=..."
+            f"problem.demand.path: {sales} has other contents than when {path} was trained; "
+            "restore them, or score it on a table of another name with problem.demand.path=..."
         )
+    if same and (kept.problem, kept.training.test) != (asked.problem, asked.training.test):
+        check_weeks(build(dataclasses.replace(kept, comparisons=())), experiment)
     return score(experiment, variables, references(experiment.instance), [])
 
 
@@ -200,7 +216,15 @@ def _optimise(
     if stored is None:
         state = programs.first
         if start is not None:
-            state = state._replace(train=state.train._replace(variables=start))
+            state = started_from(
+                state,
+                start,
+                experiment.problem,
+                experiment.algorithm,
+                config.seed_chunk,
+                dev_scenarios(experiment),
+                experiment.dev.burn_in,
+            )
     step = int(np.max(np.asarray(state.train.step)))
     run.forget_metrics_after(step)
     run.write_facts(compile_seconds=programs.compile_seconds, resumed_from=step)

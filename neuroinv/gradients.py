@@ -158,8 +158,8 @@ def check_others(batch: int) -> None:
     """Raise InputError for a batch of one scenario, which has no others to be compared with."""
     if batch == 1:
         raise InputError(
-            "training.batch is 1 but the baseline compares the scenarios of a batch; "
-            "raise it to 2 or more, or set algorithm.baseline=none"
+            "training.batch is 1 but this algorithm compares the scenarios of a batch with one "
+            "another; raise it to 2 or more"
         )
 
 

@@ -23,12 +23,14 @@ from neuroinv.config import (
     HybridConfig,
     InventoryConfig,
     MLPConfig,
+    SeriesDemand,
     SymmetryAwareConfig,
     parse,
     to_mapping,
 )
 from neuroinv.policies.gnn import loops
 from neuroinv.problems.inventory.groups import network_of
+from neuroinv.problems.inventory.instance import Instance, series_periods
 from neuroinv.problems.inventory.network import (
     Network,
     demand_locations,
@@ -61,11 +63,7 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
     Raises InputError where there is no run, no checkpoint, or one that does not fit the overridden
     config or its graph.
     """
-    if not (path / "config.yaml").exists():
-        raise InputError(
-            f"{path} is no run directory: it has no config.yaml; name one of `results`"
-        )
-    kept = yaml.safe_load((path / "config.yaml").read_text())
+    kept = read_config(path)
     trained = parse(kept)
     _check_complete(path, kept, to_mapping(trained))
     config = parse(overrides(kept))
@@ -81,19 +79,45 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
     return experiment, checkpoint.restore_field(stored, "best_variables", like)
 
 
+def read_config(path: Path) -> dict[str, Any]:
+    """The kept config of a run, for `parse`. Raises InputError where there is none, or none that
+    can be read."""
+    file = path / "config.yaml"
+    if not file.exists():
+        raise InputError(
+            f"{path} is no run directory: it has no config.yaml; name one of `results`"
+        )
+    try:
+        kept = yaml.safe_load(file.read_text())
+        parse(kept)
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, InputError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{file} cannot be read ({reason}); restore it, or train the run anew"
+        ) from None
+    return kept
+
+
 def start_variables(experiment: Experiment, run: Path) -> PyTree | None:
     """Best variables of the run to start from; None to start anew, or where this `run` has begun.
-    Raises InputError where there is no such run, or its variables or its graph do not fit."""
+    Raises InputError where there is no such run, its variables or its graph do not fit, or it was
+    trained or chosen on what this one is to be scored on."""
     given = experiment.config.training.start_from
     begun = checkpoint.latest(run / "checkpoints") is not None
-    if given is None or experiment.algorithm is None or begun:
+    if given is None or begun:
         return None
+    if experiment.algorithm is None:
+        raise InputError(
+            f"training.start_from is {given}, but policy.kind {experiment.config.policy.kind} "
+            "learns nothing; leave it out"
+        )
     if (read_facts(Path(given)) or {}).get("status") != "complete":
         raise InputError(
             f"training.start_from is {given}, which is no complete run; name a run directory"
         )
     source, variables = load(Path(given))
     _check_fit(Path(given), source.config, experiment.config)
+    check_weeks(source, experiment)
     wanted = state_like(experiment).best_variables
     stored, needed = (jax.tree.map(jnp.shape, tree) for tree in (variables, wanted))
     if stored != needed:
@@ -116,6 +140,33 @@ def state_like(experiment: Experiment) -> LoopState:
 
     keys = jax.vmap(jax.random.key)(jnp.arange(experiment.config.training.seeds))
     return jax.eval_shape(jax.vmap(one), keys)
+
+
+def check_weeks(trained: Experiment, scored: Experiment) -> None:
+    """Raise InputError where a policy would be scored on recorded demand that it was trained or
+    chosen on."""
+    known, asked = (getattr(one.config.problem, "demand", None) for one in (trained, scored))
+    if not isinstance(known, SeriesDemand) or not isinstance(asked, SeriesDemand):
+        return
+    if Path(known.path).expanduser() != Path(asked.path).expanduser():
+        return
+    learned_from = trained.train.periods
+    if hasattr(trained.config.policy, "forecaster"):  # it learns from all of the range
+        assert isinstance(trained.instance, Instance)
+        learned_from = series_periods(trained.instance, "train") or learned_from
+    start = asked.test[0] + asked.past_periods
+    first, last = start + scored.test.burn_in, start + scored.test.periods
+    of_train, of_dev = known.train[0] + known.past_periods, known.dev[0] + known.past_periods
+    for name, others in (
+        ("train", (of_train, of_train + learned_from)),
+        ("dev", (of_dev + trained.dev.burn_in, of_dev + trained.dev.periods)),
+    ):
+        if first < others[1] and others[0] < last:
+            raise InputError(
+                f"problem.demand.test counts periods {first} to {last} of the table, of which "
+                f"{name} has {others[0]} to {others[1]}; move one of them, or raise "
+                "training.test.burn_in"
+            )
 
 
 def _check_complete(path: Path, kept: Any, filled: Any, above: str = "") -> None:

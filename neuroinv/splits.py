@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from jaxtyping import PyTree
 
-from neuroinv.config import SeriesDemand, SplitConfig, TrainingConfig
+from neuroinv.config import SplitConfig, TrainingConfig
 from neuroinv.problems.inventory.instance import (
     Instance,
     Split,
@@ -88,31 +88,3 @@ def episode_length(training: TrainingConfig) -> int:
             "experiment=switched_lqr"
         )
     return length
-
-
-def check_weeks(
-    instance: Instance | SwitchedLQR, train: ResolvedSplit, dev: ResolvedSplit, test: ResolvedSplit
-) -> None:
-    """Raise InputError where a policy would be scored on recorded demand that it was trained or
-    chosen on."""
-    if not isinstance(instance, Instance):
-        return
-    demand = instance.config.demand
-    if not isinstance(demand, SeriesDemand):
-        return
-
-    def weeks(name: Split, from_period: int, periods: int) -> tuple[int, int]:
-        first = getattr(demand, name)[0] + demand.past_periods
-        return first + from_period, first + periods
-
-    first, last = weeks("test", test.burn_in, test.periods)
-    for name, others in (
-        ("train", weeks("train", 0, train.periods)),
-        ("dev", weeks("dev", dev.burn_in, dev.periods)),
-    ):
-        if first < others[1] and others[0] < last:
-            raise InputError(
-                f"problem.demand.test counts periods {first} to {last} of the table, of which "
-                f"{name} has {others[0]} to {others[1]}; move one of them, or raise "
-                "training.test.burn_in"
-            )

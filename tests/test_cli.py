@@ -191,6 +191,30 @@ MISTAKES = {
         "training.steps=50",
         "training.steps_between_dev=50",
     ): "warm_up is 50, in which the policy waits, and training.steps is 50, so it would never be",
+    (
+        "train",
+        "problem=one_store_lost",
+        "+problem.nodes.store.present={low: 0, high: 1}",
+        "problem.seed=1",
+    ): "present is 0 for every demand node of every train scenario, as drawn with problem.seed=1",
+    (
+        "train",
+        "experiment=real_one_store",
+        "policy=quantile_newsvendor",
+        "policy.forecaster.lead_times=[4,5,5]",
+        "problem.demand.path=nowhere",
+    ): "lead_times has 5 more than once; name each once",
+    (
+        "train",
+        "+problem.initial_inventory=[0,1,2]",
+    ): r"initial_inventory is \[0, 1, 2\]; give 2 values",
+    ("train", "policy.hidden="): r"policy\.hidden is empty; give a list, such as \[1\]",
+    (
+        "train",
+        "policy=just_in_time",
+        "training.start_from=nowhere",
+    ): "start_from is nowhere, but policy.kind just_in_time learns nothing; leave it out",
+    ("list", "--config-dir", "nowhere"): "'nowhere' is no folder",
     ("evaluate", "nowhere"): "nowhere is no run directory",
     ("bench", "one_shop"): "'one_shop' is not a case",
 }

@@ -159,6 +159,16 @@ def test_a_start_that_does_not_fit_is_one_sentence(tmp_path, example):
     assert not list(tmp_path.glob("*"))
 
 
+def test_a_start_counts_until_something_is_better(tmp_path, example):
+    config, finished = example
+    too_fast = dataclasses.replace(config.algorithm, learning_rate=1e4)
+    training = dataclasses.replace(config.training, start_from=str(finished.path))
+    further = dataclasses.replace(
+        config, results=str(tmp_path), algorithm=too_fast, training=training
+    )
+    assert train(further).table.rows[-1] == finished.table.rows[-1]
+
+
 @pytest.mark.parametrize("folder", ["taken", "taken/runs", "/dev/null"])
 def test_a_results_folder_that_cannot_be_is_one_sentence(tmp_path, folder):
     (tmp_path / "taken").write_text("a file")

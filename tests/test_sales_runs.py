@@ -9,6 +9,7 @@ import pytest
 from small_runs import small_config
 
 from neuroinv.analysis.table import read_table, render
+from neuroinv.composition import override
 from neuroinv.experiment import evaluate, train
 from neuroinv.training.records import read_facts
 from neuroinv.types import InputError
@@ -136,6 +137,23 @@ def test_weeks_that_are_scored_are_not_trained_or_chosen_on(tmp_path, split, wee
     with pytest.raises(InputError, match=rf"test counts periods .* {split} has .* move one of"):
         train(config)
     assert not (tmp_path / "runs").exists()
+
+
+def test_weeks_of_training_are_no_test_afterwards(tmp_path):
+    kept = train(on_sales(tmp_path, sales_table(tmp_path), "policy=base_stock"))
+    earlier = ["problem.demand.test=[0,40]"]
+    with pytest.raises(InputError, match=r"test counts periods 26 to 28 .* train has"):
+        evaluate(kept.path, lambda mapping: override(mapping, earlier))
+    given = (*earlier, "problem.demand.train=[100,150]", f"training.start_from={kept.path}")
+    with pytest.raises(InputError, match=r"test counts periods 26 to 28 .* train has"):
+        train(on_sales(tmp_path, tmp_path / "sales.parquet", "policy=base_stock", *given))
+
+
+def test_a_forecaster_learns_from_all_of_its_range(tmp_path):
+    given = ("policy=quantile_newsvendor", "problem.demand.train=[0,150]")
+    config = on_sales(tmp_path, sales_table(tmp_path), *given, "training.train.periods=20")
+    with pytest.raises(InputError, match=r"test counts periods .* train has .* to 150"):
+        train(config)
 
 
 def test_sales_in_units_that_are_too_large_are_refused(tmp_path):

@@ -128,11 +128,18 @@ def to_json(table: Table) -> str:
 
 
 def read_table(path: Path) -> Table:
-    """The table of a run directory. Raises InputError where the run has none yet."""
+    """The table of a run directory. Raises InputError where it has none yet, or none that can be
+    read."""
     file = path / "table.json"
     if not file.exists():
         raise InputError(f"{path} has no table.json; train the run to its end first")
-    stored = json.loads(file.read_text())
+    try:
+        stored = json.loads(file.read_text())
+    except ValueError as error:
+        raise InputError(
+            f"{file} cannot be read ({error}); remove it, and the same neuroinv train scores the "
+            "run again"
+        ) from None
 
     def read(row: dict) -> Row:
         intervals = {name: row.get(name) and Interval(*row[name]) for name in ("tested", "paired")}

@@ -231,6 +231,11 @@ class ForecasterConfig:
     learning_rate: Annotated[float, Field(gt=0)] = 0.01
     """Adam's first learning rate; along a cosine it falls to a hundredth of it."""
 
+    def __post_init__(self) -> None:
+        for lead_time in self.lead_times:
+            if self.lead_times.count(lead_time) > 1:
+                raise ValueError(f"lead_times has {lead_time} more than once; name each once")
+
 
 @dataclass(frozen=True, config=SCHEMA)
 class QuantileNewsvendorConfig:

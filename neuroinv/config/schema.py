@@ -172,6 +172,11 @@ def _sentence(error: ValidationError) -> str:
                 f"{field} is not a key of {above_it} where that is {path[-2]}; remove what belongs "
                 f"to another choice, with {' '.join(f'~{name}' for name in surplus)}"
             )
+        case "tuple_type" if first["input"] in (None, ""):
+            return f"{field} is empty; give a list, such as [1] for one value or [] for none"
+        case "too_long":
+            most, values = first["ctx"]["max_length"], list(first["input"])
+            return f"{field} is {values}; give {most} values"
         case "tuple_type":
             return f"{field} is {first['input']!r}; give a list, such as [{first['input']}]"
         case "too_short":

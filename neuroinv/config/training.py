@@ -54,7 +54,7 @@ class TrainingConfig:
     """A seed stops after this many updates without a better dev cost."""
     start_from: str | None = None
     """Run directory whose best variables training starts from; of as many seeds, on any problem
-    that its policy fits."""
+    that its policy fits. They count as the best until others cost less on the dev scenarios."""
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 20.0
     """Least time between two checkpoints; the last state is always kept."""
 

@@ -148,8 +148,8 @@ def _newsvendor(
     takes_back: bool = False,
 ) -> Policy:
     _check_fed_by_supply(network, kind)
-    _check_lead_times(train, config)
     sales = recorded_sales(train)
+    _check_lead_times(train, config)
     periods_with_outcome(sales, config)  # so that sales too short are refused before a run begins
 
     def init(key: PRNGKeyArray, example: Observation) -> PyTree:

@@ -19,6 +19,8 @@ from neuroinv.config import (
     SeriesDemand,
     numbers,
 )
+from neuroinv.optima.demand_sums import discrete_sum
+from neuroinv.optima.newsvendor import discrete_quantile
 from neuroinv.policies.allocation import whole_units
 from neuroinv.policies.stock_levels import (
     base_stock,
@@ -40,6 +42,7 @@ from neuroinv.types import Policy
 PLENTY = 20  # periods of mean demand
 FEWEST_STATES = 4096  # asked of a policy at a time; fewer take no less time
 LONGEST_LEAD_TIME = 5  # periods; under lost sales the states multiply with each one more
+MOST_ORDERS_WEIGHED = 10**8  # in a sweep over all states under lost sales, which take 40 and more
 
 
 class OneStore(NamedTuple):
@@ -209,7 +212,7 @@ def _name_of_optimum(store: OneStore) -> str:
 
 def _lost_sales(instance: Instance, store: OneStore) -> tuple[Reference, ...]:
     assert not isinstance(store.demand, NormalDemand)
-    if store.lead_time > LONGEST_LEAD_TIME:
+    if store.lead_time > LONGEST_LEAD_TIME or _orders_weighed(store) > MOST_ORDERS_WEIGHED:
         return ()
     system = (store.demand, store.lead_time, store.holding_cost, store.underage_cost)
     try:
@@ -243,6 +246,14 @@ def _lost_sales(instance: Instance, store: OneStore) -> tuple[Reference, ...]:
             False,
         ),
     )
+
+
+def _orders_weighed(store: OneStore) -> int:
+    """How many orders a sweep of the dynamic program weighs in all states together, about."""
+    assert not isinstance(store.demand, NormalDemand)
+    fractile = store.underage_cost / (store.underage_cost + store.holding_cost)
+    stock = discrete_quantile(discrete_sum(store.demand, store.lead_time + 1), fractile)
+    return (stock + 2) * (discrete_quantile(store.demand, fractile) + 2) ** store.lead_time
 
 
 def _cover(level: float, store: OneStore) -> jax.Array:

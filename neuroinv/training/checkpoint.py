@@ -41,16 +41,16 @@ def latest(folder: Path) -> Path | None:
 def restore(path: Path, like: PyTree) -> PyTree:
     """The checkpoint at `path`, which must have the structure, shapes and types of `like`.
 
-    Raises InputError naming the first leaf that differs.
+    Raises InputError naming the first leaf that differs, or where the files cannot be read.
     """
-    return _restore(path.resolve(), like, _described(orbax.metadata(path.resolve()).metadata))
+    return _restore(path.resolve(), like, _stored(path.resolve()))
 
 
 def restore_field(path: Path, field: str, like: PyTree) -> PyTree:
     """One field of the state in the checkpoint at `path`, as strictly; the rest is not looked at,
     so that variables serve where an optimiser's state would not fit."""
     path = path.resolve()
-    stored = _described(orbax.metadata(path).metadata)
+    stored = _stored(path)
     of_field = {name: leaf for name, leaf in stored.items() if name.split("/")[0] == field}
     context = orbax.Context()
     context.pytree.loading.partial_load = True
@@ -72,7 +72,23 @@ def _restore(path: Path, like: PyTree, stored: dict[str, str]) -> PyTree:
     abstract = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here), like
     )
-    return orbax.load(path, abstract)
+    try:
+        return orbax.load(path, abstract)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, " ".join(str(error).split())[:200]) from None
+
+
+def _stored(path: Path) -> dict[str, str]:
+    described = _described(orbax.metadata(path).metadata)
+    if not described:  # Orbax only logs why
+        raise _unreadable(path, "its files are not whole")
+    return described
+
+
+def _unreadable(path: Path, reason: str) -> InputError:
+    return InputError(
+        f"checkpoint {path} cannot be read ({reason}); remove it, and the run is trained anew"
+    )
 
 
 def _described(tree: PyTree) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -114,9 +115,7 @@ def compile_programs(
 
             train, metrics = jax.lax.scan(update, state.train, length=config.steps_between_dev)
             metrics = jax.tree.map(jnp.mean, metrics)
-            policy = algorithm.act(train.variables)
-            costs = average_costs(problem, lambda o, n, t: policy(o), dev, dev_burn_in)
-            metrics["dev_cost"] = jnp.mean(total(costs))
+            metrics["dev_cost"] = _dev_cost(problem, algorithm, train.variables, dev, dev_burn_in)
             diverged = ~(_is_finite(train.variables) & jnp.isfinite(metrics["dev_cost"]))
             better = ~diverged & (metrics["dev_cost"] < state.best_cost)
             lost = diverged | (jnp.asarray(metrics.get("gradient_norm", jnp.inf)) == 0)
@@ -156,6 +155,30 @@ def compile_programs(
     )
 
 
+def started_from(
+    first: LoopState,
+    variables: PyTree,
+    problem: Problem,
+    algorithm: Algorithm,
+    seed_chunk: int,
+    dev: Scenarios,
+    dev_burn_in: int,
+) -> LoopState:
+    """The state before any update, with variables of another run to start from (leaves lead with
+    seeds). They are the best so far, so that training never ends with worse."""
+
+    def cost(variables: PyTree, dev: Scenarios) -> Float[Array, " seeds"]:
+        one = partial(_dev_cost, problem, algorithm, dev=dev, burn_in=dev_burn_in)
+        return in_chunks(one, seed_chunk, variables)
+
+    costs = jax.jit(cost)(variables, dev)
+    return first._replace(
+        train=first.train._replace(variables=variables),
+        best_variables=variables,
+        best_cost=jnp.where(jnp.isfinite(costs), costs, jnp.inf),
+    )
+
+
 def run_segments(
     programs: Programs,
     state: LoopState,
@@ -174,8 +197,8 @@ def run_segments(
         host = {name: np.asarray(values) for name, values in metrics.items()}
         if not np.any(np.isfinite(host["best_dev_cost"])):
             raise DivergedError(
-                f"training diverged: the dev cost of every seed is {host['dev_cost'][0]} after "
-                f"{step} updates; lower algorithm.learning_rate"
+                f"training diverged: after {step} updates no seed has finite variables and a "
+                "finite dev cost, and none ever had; lower algorithm.learning_rate"
             )
         on_segment(step, state, host)
     return state
@@ -186,6 +209,13 @@ def is_over(state: LoopState, config: TrainingConfig) -> bool:
     # Read through NumPy: reducing on the device would compile one more program.
     done = np.max(np.asarray(state.train.step)) >= config.steps
     return bool(done or np.all(np.asarray(state.stopped)))
+
+
+def _dev_cost(
+    problem: Problem, algorithm: Algorithm, variables: PyTree, dev: Scenarios, burn_in: int
+) -> Float[Array, ""]:
+    policy = algorithm.act(variables)
+    return jnp.mean(total(average_costs(problem, lambda o, n, t: policy(o), dev, burn_in)))
 
 
 def _is_finite(variables: PyTree) -> Bool[Array, ""]:

@@ -134,9 +134,15 @@ def open_run(config: Config) -> Iterator[RunDirectory]:
 
 
 def read_facts(path: Path) -> dict[str, Any] | None:
-    """What `run.json` in a run directory says; None where there is none."""
+    """What `run.json` in a run directory says; None where there is none. Raises InputError where it
+    cannot be read."""
     file = path / "run.json"
-    return json.loads(file.read_text()) if file.exists() else None
+    try:
+        return json.loads(file.read_text()) if file.exists() else None
+    except ValueError as error:
+        raise InputError(
+            f"{file} cannot be read ({error}); remove it, and the run goes on from its checkpoint"
+        ) from None
 
 
 def lost_seeds(facts: dict[str, Any]) -> list[str]:
@@ -149,16 +155,23 @@ def lost_seeds(facts: dict[str, Any]) -> list[str]:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The records of `metrics.jsonl`; a last line that a kill cut short is left out."""
+    """The records of `metrics.jsonl`; lines that a kill or a full disk cut short are left out."""
     file = path / "metrics.jsonl"
-    lines = file.read_text().split("\n")[:-1] if file.exists() else []
-    return [json.loads(line) for line in lines]
+    records = []
+    for line in file.read_text().splitlines() if file.exists() else ():
+        with contextlib.suppress(ValueError):
+            records.append(json.loads(line))
+    return records
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old one or the new one, whole."""
+    """Write a text file so that a reader sees the old one or the new one, whole, even where the
+    machine goes down in between."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
+    with partial.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     partial.replace(path)
 
 

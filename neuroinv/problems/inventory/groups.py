@@ -19,6 +19,11 @@ def network_of(config: InventoryConfig) -> Network:
     nodes = [node for group in config.nodes.items() for node in _members(*group)]
     indices = {node.name: range(i, i + 1) for i, node in enumerate(nodes)}
     for name, node in config.nodes.items():
+        if name in indices and node.count > 1:
+            raise InputError(
+                f"problem.nodes.{name} has the name of one member of another group; rename it"
+            )
+    for name, node in config.nodes.items():
         first = indices[_members(name, node)[0].name].start
         indices[name] = range(first, first + node.count)
     edges: list[Edge] = []

@@ -109,6 +109,12 @@ def draw_parameters(instance: Instance, split: Split, scenarios: int) -> Paramet
 
     customers = len(demand_locations(network))
     present = of_nodes("present", ("demand",), whole=True)
+    if not present.any():
+        raise InputError(
+            f"nodes.present is 0 for every demand node of every {split} scenario, as drawn with "
+            f"problem.seed={config.seed}, so nobody wants anything; give another seed, or leave "
+            "present out for a node"
+        )
     demand: Demand
     if isinstance(config.demand, SeriesDemand):
         assert instance.table is not None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import polars as pl
 import pytest
 from examples import problem_config, sales_file
 
-from neuroinv.config import InventoryConfig
+from neuroinv.config import InventoryConfig, NodeConfig
 from neuroinv.problems.inventory.instance import build_instance, draw_parameters
 from neuroinv.types import InputError
 
@@ -41,6 +43,13 @@ def test_an_edge_may_lead_to_some_members_each_with_its_own_lead_time_and_cost()
 def test_a_member_that_is_not_there_is_named():
     with pytest.raises(InputError, match=r"second\.members names 3, but .store. has"):
         build_instance(linked(members=[3], lead_time=1))
+
+
+def test_a_group_named_like_a_member_of_another_is_refused():
+    config = linked(lead_time=1)
+    nodes = config.nodes | {"warehouse_0": NodeConfig("stocking", count=2)}
+    with pytest.raises(InputError, match=r"nodes\.warehouse_0 has the name of one member of"):
+        build_instance(dataclasses.replace(config, nodes=nodes))
 
 
 @pytest.mark.parametrize(
