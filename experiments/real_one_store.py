@@ -36,16 +36,16 @@ VARIANTS = {
         f"policy.observes=[{WITHOUT_CALENDAR}]",
     ],
     LEADER: [f"policy.observes=[{WITHOUT_CALENDAR}]"],
-    "scaled, levels": ["policy.orders=up_to", f"policy.observes=[{WITHOUT_CALENDAR}]"],
-    "scaled, weighted": [
+    "scaled and levels": ["policy.orders=up_to", f"policy.observes=[{WITHOUT_CALENDAR}]"],
+    "scaled and weighted": [
         f"policy.observes=[{WITHOUT_CALENDAR}]",
         "algorithm.weighting=inverse_scale",
     ],
-    "raw units, calendar": [
+    "raw units and calendar": [
         "policy.scale=none",
         f"policy.observes=[{EVERYTHING}]",
     ],
-    "scaled, calendar": [f"policy.observes=[{EVERYTHING}]"],
+    "scaled and calendar": [f"policy.observes=[{EVERYTHING}]"],
 }
 IN_QUICK = ("quantile newsvendor", "transformed newsvendor", "base-stock", LEADER)
 
