@@ -22,10 +22,10 @@ def kept():
 @pytest.mark.parametrize(
     ("given", "value"),
     [
-        ("seed=3", 3),
+        ("problem.seed=3", 3),
         ("training.test.periods=60", 60),
         ("policy.hidden=[3,4]", [3, 4]),
-        ("results='a folder'", "a folder"),
+        ("problem.name='a name'", "a name"),
         ("problem.nodes.store.holding_cost={low: 1, high: 2}", {"low": 1, "high": 2}),
         ("policy.hidden={low: 1, high: 2}", {"low": 1, "high": 2}),
     ],
