@@ -329,7 +329,8 @@ def test_the_wheel_trains_two_updates_in_an_empty_environment(tmp_path):
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path)]
     subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    # It carries conf/ and all it needs. The environment needs no pip of its own, and compiles only the modules that it imports.
+    # The wheel carries conf/. The environment needs no pip of its own, and compiles only the
+    # modules that it imports.
     venv.create(tmp_path / "empty", with_pip=False)
     scripts = tmp_path / "empty" / "bin"
     install = [sys.executable, "-m", "pip", "--python", scripts / "python", "install", "--quiet"]
