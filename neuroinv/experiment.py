@@ -17,7 +17,7 @@ from jaxtyping import PyTree
 from neuroinv.analysis.figures import learning_curves
 from neuroinv.analysis.table import Table, read_table, to_json
 from neuroinv.build import Experiment, build, dev_scenarios
-from neuroinv.config import Config, SeriesDemand, parse
+from neuroinv.config import Config, SeriesDemand
 from neuroinv.kept_runs import (
     Overrides,
     check_weeks,
@@ -173,7 +173,7 @@ def evaluate(path: Path, overrides: Overrides = dict) -> Table:
     """
     experiment, variables = load(path, overrides)
     trained_on, data = (read_facts(path) or {}).get("data_sha256"), _data_digest(experiment.config)
-    kept, asked = parse(read_config(path)), experiment.config
+    (_, kept), asked = read_config(path), experiment.config
     sales = _sales_table(kept)
     same = sales is not None and sales == _sales_table(asked)
     if same and trained_on not in (None, data):

@@ -63,8 +63,7 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
     Raises InputError where there is no run, no checkpoint, or one that does not fit the overridden
     config or its graph.
     """
-    kept = read_config(path)
-    trained = parse(kept)
+    kept, trained = read_config(path)
     _check_complete(path, kept, to_mapping(trained))
     config = parse(overrides(kept))
     experiment = build(dataclasses.replace(config, comparisons=()))
@@ -79,9 +78,11 @@ def load(path: Path, overrides: Overrides = dict) -> tuple[Experiment, PyTree]:
     return experiment, checkpoint.restore_field(stored, "best_variables", like)
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """The kept config of a run, for `parse`. Raises InputError where there is none, or none that
-    can be read."""
+def read_config(path: Path) -> tuple[dict[str, Any], Config]:
+    """The kept config of a run, as it is written and with what it lacks filled in.
+
+    Raises InputError where there is none, or none that can be read.
+    """
     file = path / "config.yaml"
     if not file.exists():
         raise InputError(
@@ -89,13 +90,12 @@ def read_config(path: Path) -> dict[str, Any]:
         )
     try:
         kept = yaml.safe_load(file.read_text())
-        parse(kept)
+        return kept, parse(kept)
     except (yaml.YAMLError, UnicodeDecodeError, TypeError, InputError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"{file} cannot be read ({reason}); restore it, or train the run anew"
         ) from None
-    return kept
 
 
 def start_variables(experiment: Experiment, run: Path) -> PyTree | None:

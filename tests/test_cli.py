@@ -219,6 +219,13 @@ MISTAKES = {
         "training.start_from=nowhere",
     ): "start_from is nowhere, but policy.kind just_in_time learns nothing; leave it out",
     ("list", "--config-dir", "nowhere"): "'nowhere' is no folder",
+    (
+        "train",
+        "-m",
+        "policy=base_stock",
+        "training.steps=1,2",
+        "hydra.sweep.dir=/dev/null/sweeps",
+    ): r"hydra\.sweep\.dir: '/dev/null.*' cannot be made .*; start from a folder that can be",
     ("evaluate", "nowhere"): "nowhere is no run directory",
     ("bench", "one_shop"): "'one_shop' is not a case",
 }

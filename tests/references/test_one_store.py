@@ -92,6 +92,22 @@ def test_theory_is_silent_where_it_does_not_apply(tmp_path, change):
     assert one_store_references(instance) == ()
 
 
+def test_a_dynamic_program_of_many_minutes_is_not_begun(tmp_path, monkeypatch):
+    def begun(*system):
+        raise AssertionError(system)
+
+    monkeypatch.setattr(optima, "lost_sales_optimum", begun)
+    long = ("problem=one_store_lost", "problem.edges.order.lead_time=4")
+    assert (
+        one_store_references(
+            build(small_config(tmp_path, *long, "problem.demand.mean=30")).instance
+        )
+        == ()
+    )
+    with pytest.raises(AssertionError):
+        one_store_references(build(small_config(tmp_path, *long)).instance)
+
+
 def test_geometric_demand_has_its_optimum(tmp_path):
     config = small_config(
         tmp_path,
