@@ -56,6 +56,7 @@ from neuroinv.policies.hybrid import hybrid
 from neuroinv.policies.just_in_time import just_in_time
 from neuroinv.policies.mlp import mlp
 from neuroinv.policies.newsvendor import (
+    check_lead_times,
     fixed_quantile,
     quantile_newsvendor,
     returns_newsvendor,
@@ -127,6 +128,9 @@ def build(config: Config) -> Experiment:
     if isinstance(config.policy, EconomicReorderConfig):
         _check_economic_reorder(config)
     policy = _policy_on(instance, train.params, config.policy)
+    if hasattr(config.policy, "forecaster"):
+        for split in (dev, test):
+            check_lead_times(split.params, config.policy.forecaster)
     algorithm = None
     if isinstance(policy, Policy):
         if not policy.trained:  # one update, to measure it on the dev scenarios
@@ -240,7 +244,8 @@ def _check_economic_reorder(config: Config) -> None:
             )
 
 
-ABOUT_ORDERS, ABOUT_REGULATORS = ("choice", "observes", "orders", "start"), ("regulator",)
+ABOUT_ORDERS = ("choice", "observes", "overall_cover", "orders", "start")
+ABOUT_REGULATORS = ("regulator",)
 """Fields of a hybrid policy that say nothing of the other kind of problem."""
 
 

@@ -9,6 +9,7 @@ import pytest
 from small_runs import small_config
 
 from neuroinv.analysis.table import read_table, render
+from neuroinv.build import build
 from neuroinv.composition import override
 from neuroinv.experiment import evaluate, train
 from neuroinv.training.records import read_facts
@@ -154,6 +155,15 @@ def test_a_forecaster_learns_from_all_of_its_range(tmp_path):
     config = on_sales(tmp_path, sales_table(tmp_path), *given, "training.train.periods=20")
     with pytest.raises(InputError, match=r"test counts periods .* train has .* to 150"):
         train(config)
+
+
+def test_lead_times_that_only_other_scenarios_have_must_be_forecast_too(tmp_path):
+    one = ("training.train.scenarios=1", "training.batch=1")
+    path = sales_table(tmp_path)
+    (known,) = np.unique(build(on_sales(tmp_path, path, *one)).train.params.lead_time)
+    forecaster = ("policy=fixed_quantile", f"policy.forecaster.lead_times=[{known}]")
+    with pytest.raises(InputError, match=rf"lead_times is \[{known}\], but an edge .* lead time"):
+        train(on_sales(tmp_path, path, *one, *forecaster))
 
 
 def test_sales_in_units_that_are_too_large_are_refused(tmp_path):

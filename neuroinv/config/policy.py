@@ -130,6 +130,9 @@ class HybridConfig:
     """joint chooses one regime for all edges whose costs jump; per_edge one for each."""
     observes: Annotated[tuple[Feature, ...], Field(min_length=1)] = ("inventory",)
     """What the nets read of an inventory network."""
+    overall_cover: bool = True
+    """Whether they also read what triggers a joint order: how many periods of demand stock lasts
+    beyond those it must, on average over locations and where it is least."""
     orders: Orders = "up_to"
     """quantity reads an order off the net; up_to reads a level off it, and orders what lifts the
     echelon's inventory position to that level."""

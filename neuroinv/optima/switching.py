@@ -87,8 +87,9 @@ def value_forms(
         most_forms: to keep in a period.
 
     Raises:
-        ValueError: a system that does not fit together, a horizon or most_forms below one, a slack
-            that is negative, or one that leaves more forms than most_forms.
+        ValueError: a system that does not fit together, a horizon or most_forms below one, or a
+            slack that is negative.
+        RuntimeError: a slack that leaves more forms than most_forms.
     """
     system = checked_system(system)
     check_horizon(horizon)
@@ -108,7 +109,7 @@ def value_forms(
             ceilings = (1.0 + slack) * np.concatenate(raised)
         kept = _undominated(candidates, ceilings, most_forms)
         if kept is None:
-            raise ValueError(
+            raise RuntimeError(
                 f"slack is {slack} and leaves more than {most_forms} forms {len(stages) + 1} "
                 "periods before the end; give a larger slack, more most_forms or a shorter horizon"
             )

@@ -69,9 +69,10 @@ def hybrid(network: Network, config: HybridConfig) -> Policy:
     net = Towers(config, choices, network.order_cells, outputs)
 
     def features(observation: Observation) -> Float[Array, " features"]:
-        cover, there = safety_cover(network, observation), present_locations(network, observation)
         seen = flat_features(network, observation, config.observes, scaled=True)
-        # What triggers a joint order: how the items stand on the whole, and the worst of them.
+        if not config.overall_cover:
+            return seen
+        cover, there = safety_cover(network, observation), present_locations(network, observation)
         mean = jnp.sum(there * cover) / jnp.maximum(jnp.sum(there), 1.0)
         worst = jnp.min(jnp.where(there > 0, cover, jnp.max(cover)))
         return jnp.concatenate([seen, jnp.stack([mean, worst])])

@@ -149,7 +149,7 @@ def _newsvendor(
 ) -> Policy:
     _check_fed_by_supply(network, kind)
     sales = recorded_sales(train)
-    _check_lead_times(train, config)
+    check_lead_times(train, config)
     periods_with_outcome(sales, config)  # so that sales too short are refused before a run begins
 
     def init(key: PRNGKeyArray, example: Observation) -> PyTree:
@@ -189,8 +189,9 @@ def _check_fed_by_supply(network: Network, kind: str) -> None:
             )
 
 
-def _check_lead_times(train: Parameters, config: ForecasterConfig) -> None:
-    for lead_time in np.unique(train.lead_time):
+def check_lead_times(params: Parameters, config: ForecasterConfig) -> None:
+    """Raise InputError where scenarios have a lead time that the forecaster does not know."""
+    for lead_time in np.unique(params.lead_time):
         if lead_time not in config.lead_times:
             raise InputError(
                 f"policy.forecaster.lead_times is {list(config.lead_times)}, but an edge of the "

@@ -96,12 +96,16 @@ def order_regimes(
         quantity = jnp.sum(cells * candidates, axis=1)
         return SizedOrders(allocation.proportional(network, quantity, observation.on_hand), cells)
 
+    # An order of one possible size, such as none at all, is not up to any output.
+    has_room = within_reach & (sizes.upper > sizes.lower)
+
     def acting(
         weights: Float[Array, "choices regimes"],
     ) -> Float[Array, "choices regimes outputs"]:
         if not jointly:
-            return weights[..., None]
-        return jnp.where(is_sized[:, 0], weights[..., None], (regimes == 1)[:, None])
+            return (has_room * weights)[..., None]
+        taken = jnp.where(is_sized[:, 0], weights[..., None], (regimes == 1)[:, None])
+        return has_room.T * taken
 
     return Categorical(jnp.where(possible, logits, NEVER), outputs, transform, acting)
 

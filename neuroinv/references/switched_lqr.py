@@ -55,7 +55,7 @@ def _optimum_or_bound(
     """The dynamic program, or a lower bound where its forms are too many."""
     modes = len(instance.system.dynamics)
     if modes in SLACK:
-        with contextlib.suppress(ValueError):  # more forms than it may keep
+        with contextlib.suppress(RuntimeError):  # more forms than it may keep
             return _dynamic_program(instance, SLACK[modes])
     return lower_bound(instance, moment)
 

@@ -142,10 +142,6 @@ SYSTEM = two_state_matrices()
         (lambda: value_forms(SYSTEM, 5, slack=-0.1), "slack is -0.1"),
         (lambda: value_forms(SYSTEM, 5, slack=np.nan), "slack is nan"),
         (lambda: value_forms(SYSTEM, 5, most_forms=WRONG), "most_forms is 0.5"),
-        (
-            lambda: value_forms(SYSTEM, 9, most_forms=2),
-            "slack is 0.0 and leaves more than 2 forms 3 periods before",
-        ),
         (lambda: best_schedule(value_forms(SYSTEM, 2), np.eye(3)), "second_moment has shape"),
         (lambda: least_cost(np.ones((1, 2, 2)), np.ones(2)), r"states has shape \(2,\)"),
         (lambda: least_cost(np.ones((1, 2, 2)), np.ones((4, 3))), r"states has shape \(4, 3\)"),
@@ -158,3 +154,9 @@ SYSTEM = two_state_matrices()
 def test_bad_input_names_the_field_the_value_and_the_remedy(call, message):
     with pytest.raises(ValueError, match=f"{message}.*give"):
         call()
+
+
+def test_more_forms_than_may_be_kept_are_no_bad_input_and_are_said_to_be_too_many():
+    message = "slack is 0.0 and leaves more than 2 forms 3 periods before .* give"
+    with pytest.raises(RuntimeError, match=message):
+        value_forms(SYSTEM, 9, most_forms=2)

@@ -18,7 +18,7 @@ from neuroinv.config import GNNConfig, HybridConfig
 from neuroinv.decisions import Hybrid
 from neuroinv.policies.gnn import gnn
 from neuroinv.policies.hybrid import hybrid
-from neuroinv.policies.order_regimes import fixed_cost_features
+from neuroinv.policies.order_regimes import NEVER, fixed_cost_features
 from neuroinv.policies.positions import served_edges
 from neuroinv.problems.inventory.dynamics import ABSENT_SCALE, inventory_problem
 from neuroinv.problems.inventory.instance import cell_ends
@@ -244,6 +244,16 @@ def test_shared_nets_have_their_hidden_layers_in_common():
         assert size(orders["both"][f"kernel_{layer}"]) > 0
 
 
+def test_the_cover_of_all_items_is_read_unless_it_is_left_out():
+    instance, seen = observed("joint")
+    kernels = [
+        jax.eval_shape(hybrid(instance.network, config).init, jax.random.key(0), seen)
+        for config in (net(), net(overall_cover=False))
+    ]
+    with_it, without = (shapes["params"]["regime"]["kernel_0"].shape[0] for shapes in kernels)
+    assert with_it == without + 2
+
+
 def test_a_factored_net_is_asked_for_one_regime_at_a_time():
     instance, seen = observed("joint")
     edges, regimes = len(instance.network.edges), instance.network.order_cells
@@ -271,31 +281,34 @@ def test_a_problem_without_jumps_has_no_regimes():
 
 @pytest.mark.parametrize(("kind", "name", "choice", "orders"), OF_KINDS)
 def test_outputs_are_scored_just_where_they_have_a_part_in_the_order(kind, name, choice, orders):
-    _, seen = observed(name)
+    instance, seen = observed(name)
     policy, variables = initialised(kind, name, choice, orders)
-    # Whatever is wanted is there: a cut to the stock would tie edges together.
-    decision = policy.apply(variables, seen._replace(on_hand=jnp.full_like(seen.on_hand, 1e5)))
+    # Who feeds others has stock, and nobody has all that may be wanted.
+    feeds = np.asarray(outgoing(instance.network)).any(axis=1)
+    decision = policy.apply(variables, seen._replace(on_hand=jnp.where(feeds, 50.0, 0.0)))
     noisy = Hybrid(decision, jnp.zeros_like(decision.outputs))
     drawn = noisy.sample(jax.random.key(1))
 
+    count = drawn.outputs.size
+    # An order that is cut to the ends of its size moves for some outputs and not for others.
+    steps = jnp.concatenate([jnp.eye(count) * step for step in (-30.0, -3.0, 3.0, 30.0, 300.0)])
+    reached = jnp.where(decision.logits > NEVER, 0.0, NEVER)
+
     @jax.jit
-    def slopes(regime):
+    def parts(regime):
         def score(outputs):
             return noisy.log_prob(drawn._replace(regime=regime, outputs=outputs))
 
-        def order(outputs):
+        def order(step):
+            outputs = drawn.outputs + step.reshape(drawn.outputs.shape)
             return noisy.to_action(drawn._replace(regime=regime, outputs=outputs)).quantity
 
-        scored = jax.grad(score)(drawn.outputs)
-        return scored, jax.jacrev(order)(drawn.outputs)
+        moved = jnp.any(jnp.abs(jax.vmap(order)(steps) - order(jnp.zeros(count))) > 1e-3, axis=1)
+        return jax.grad(score)(drawn.outputs), jnp.any(moved.reshape(-1, count), axis=0)
 
-    for number in range(5):
-        regime = decision.sample(jax.random.key(number))
-        scored, ordered = slopes(regime)
-        acts = np.any(np.asarray(ordered) != 0, axis=0)
-        assert np.all(np.asarray(scored)[acts] != 0)
-        acting = decision.acting(decision.weights(regime)) * jnp.ones_like(decision.outputs)
-        np.testing.assert_array_equal(np.asarray(scored) != 0, acting)
+    for number in range(8):
+        scored, moved = parts(jax.random.categorical(jax.random.key(number), reached))
+        np.testing.assert_array_equal(np.asarray(scored).ravel() != 0, moved)
 
 
 def test_absent_items_have_no_part_in_a_joint_order_of_a_graph_network():
