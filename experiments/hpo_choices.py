@@ -51,6 +51,14 @@ PROBLEMS = {
         "training.batch=16",
         f"training.steps={200 if QUICK else 800}",
     ],
+    "joint replenishment of 60 items in batches of 16 started at random": [
+        "experiment=joint_replenishment",
+        "policy.start=none",
+        "problem.nodes.item.count=60",
+        "problem.edges.order.joint_fixed_cost=3840",
+        "training.batch=16",
+        f"training.steps={200 if QUICK else 800}",
+    ],
     "switched regulator of 10 states and 2 modes": [
         "experiment=switched_lqr",
         f"training.steps={400 if QUICK else 2000}",

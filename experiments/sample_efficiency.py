@@ -109,7 +109,7 @@ def overrides(size: int, scenarios: int, policy: str) -> list[str]:
     shared = policy != "mlp" and PROBLEM != "serial"
     most = shared_batch(stores_in(size)) if shared else 72 if REAL_DATA else 128
     steps = 500 if QUICK else 1000 if shared else 2000
-    # Cross-docks share out what perceptrons want; longer steps lose them within 100 updates.
+    # Cross-docks share out what perceptrons want; longer steps lose large ones within 100 updates.
     learning_rate = 0.002 if (PROBLEM, policy) == ("transshipment", "mlp") else 0.005
     graph, named = [f"policy.rounds={ROUNDS}"], []
     if shared and SEVERAL_WAREHOUSES:

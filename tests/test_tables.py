@@ -54,6 +54,7 @@ WITHOUT_CELLS = {
     "figures",
     "forecaster",
     "gradient_diagnostics",
+    "joint_replenishment_window",
     "lost_sales_heuristics",
     "recipes",
     "seeds_together",

@@ -103,7 +103,8 @@ class MLPConfig:
     """quantity reads an order off the net; up_to reads a level off it, and orders what lifts the
     echelon's inventory position to that level."""
     allocation: Literal["proportional", "softmax"] = "proportional"
-    """How stock of a location is shared when more is wanted than there is."""
+    """How stock of a location is shared: in proportion to what is wanted, where that is more than
+    there is; by a softmax in every period, of which the location may keep a part."""
 
     def __post_init__(self) -> None:
         if self.scale == "none" and self.orders == "up_to":
@@ -175,10 +176,11 @@ class GNNConfig:
     """quantity reads an order off the net; up_to reads a level off it, and orders what lifts the
     echelon's inventory position to that level."""
     allocation: Literal["proportional", "softmax", "balanced"] = "proportional"
-    """How stock of a location is shared when more is wanted than there is: in proportion to what is
-    wanted, the only way where costs jump with the size of an order; by a softmax; or so that all
-    who get something are left the same height short of what they want, in units that the net
-    chooses (water filling, Federgruen and Zipkin 1984)."""
+    """How stock of a location is shared. Where more is wanted than there is: in proportion to what
+    is wanted, the only way where costs jump with the size of an order; or balanced, so that all who
+    get something are left the same height short of what they want, in units that the net chooses
+    (water filling, Federgruen and Zipkin 1984). By a softmax in every period, of which the location
+    may keep a part."""
     choice: Choice = "joint"
     """Where costs jump with the size of an order: joint chooses one regime for all such edges;
     per_edge one for each."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -41,8 +42,6 @@ from neuroinv.references.reference import Reference
 from neuroinv.rollout import average_costs, draw, greedy, total
 from neuroinv.types import HindsightPolicy, Policy, Scenarios
 
-SEARCH_SCENARIOS, SEARCH_PERIODS, SEARCH_BURN_IN = 32, 840, 50  # 840 is so many whole cycles to 8
-SEARCH_CYCLES = 25  # at least, of the longest that is tried; a fifth as many do not count
 CYCLES = np.linspace(0.2, 2.0, 19)  # tried shares of the economic time between orders
 TRIED_FURTHER = 3  # starts; cycles of another number of periods are another local optimum
 FEW_ITEMS, ROUNDS = 12, 2  # whose own numbers are searched, and how often; more take minutes
@@ -52,9 +51,29 @@ CostOf = Callable[..., float]
 """Cost per period of a policy with these variables, on the search's paths or on further ones."""
 
 
-def joint_order_references(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
+class SearchPaths(NamedTuple):
+    """On which paths levels are searched: how many, of how many counted periods, after a burn-in.
+
+    They last for `cycles` at least of the longest that is tried, and a fifth as many do not count:
+    all paths start in step, and of a few cycles it would count which of their orders fall before
+    the end.
+    """
+
+    scenarios: int = 32
+    periods: int = 840  # as many whole cycles, of each length to eight
+    burn_in: int = 50
+    cycles: int = 25
+
+
+LONG_PATHS = SearchPaths()
+
+
+def joint_order_references(
+    instance: Instance, params: Parameters, search: SearchPaths = LONG_PATHS
+) -> tuple[Reference, ...]:
     """The best (R, S), (Q, S) and can-order policy of items that come straight from supply and cost
-    something to hold and to owe; of two of them the optimum as well."""
+    something to hold and to owe; of two of them the optimum as well. What is not exact is the best
+    on the paths of the search."""
     network = instance.network
     at_edges, demand = destinations(network), params.demand
     mean, std, holding, underage = (
@@ -67,7 +86,7 @@ def joint_order_references(instance: Instance, params: Parameters) -> tuple[Refe
     fixed = np.sum(params.sizes.joint_fixed_cost) + np.max(params.sizes.fixed_cost, axis=1).sum()
     covers = CYCLES * np.sqrt(2 * fixed / (holding @ mean))
     step = covers[1] - covers[0]
-    cost_of = _simulated_cost(instance, covers[-1])
+    cost_of = _simulated_cost(instance, search, covers[-1])
 
     def level(cover: Numbers, above: Numbers = 0.0) -> Float64[np.ndarray, " edges"]:
         """Stock that lasts for the lead time, this period and `cover` more."""
@@ -128,7 +147,7 @@ def _optimum(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
     at_edges = destinations(network)
     try:
         best = optima.two_item_optimum(
-            _by_item(demand, at_edges),
+            by_item(demand, at_edges),
             [int(periods) for periods in params.lead_time],
             np.asarray(params.holding_cost, np.float64)[at_edges],
             np.asarray(params.underage_cost, np.float64)[at_edges],
@@ -163,7 +182,7 @@ def _reviewed(
     backlogged = network.unmet_demand == "backlogged"
     if isinstance(demand, Discrete) and shared and backlogged:
         best = optima.periodic_review_optimum(
-            _by_item(demand, at_edges),
+            by_item(demand, at_edges),
             int(params.lead_time[0]),
             np.asarray(params.holding_cost, np.float64)[at_edges],
             np.asarray(params.underage_cost, np.float64)[at_edges],
@@ -198,24 +217,23 @@ def _whole(levels: Float64[np.ndarray, " edges"]) -> Array:
     return jnp.asarray(np.round(levels), jnp.float32)
 
 
-def _by_item(
+def by_item(
     demand: Discrete, at_edges: Int[np.ndarray, " items"]
 ) -> list[Float64[np.ndarray, " support"]]:
-    """Probabilities of 0, 1, 2, ... units."""
+    """Probabilities of 0, 1, 2, ... units of what each edge's destination sells."""
     cumulative = np.clip(np.asarray(demand.cumulative, np.float64)[at_edges], 0.0, 1.0)
     found = np.diff(cumulative, prepend=0.0)
     return list(found / found.sum(axis=1, keepdims=True))
 
 
-def _simulated_cost(instance: Instance, longest: float) -> CostOf:
-    """Average cost of a policy on the search's paths, or on as many further ones; each policy is
-    compiled once. They last for many of the longest cycles (periods): all paths start in step, and
-    of a few cycles it would count which of their orders fall before the end."""
+def _simulated_cost(instance: Instance, search: SearchPaths, longest: float) -> CostOf:
+    """Average cost of a policy on the search's paths, or on as many further ones, where the longest
+    cycle has so many periods; each policy is compiled once."""
     problem = inventory_problem(instance.network)
-    params = draw_parameters(instance, "dev", SEARCH_SCENARIOS)
+    params = draw_parameters(instance, "dev", search.scenarios)
     key = jax.random.fold_in(branch(jax.random.key(instance.config.seed), Branch.DEV), 1)
-    burn_in = max(SEARCH_BURN_IN, math.ceil(SEARCH_CYCLES / 5 * longest))
-    counted = max(SEARCH_PERIODS, math.ceil(SEARCH_CYCLES * longest))
+    burn_in = max(search.burn_in, math.ceil(search.cycles / 5 * longest))
+    counted = max(search.periods, math.ceil(search.cycles * longest))
     paths = [
         draw(problem, params, of_paths, burn_in + counted)
         for of_paths in (key, jax.random.fold_in(key, 1))
