@@ -214,7 +214,10 @@ POLICIES = [
     ("economic_reorder", "fixed costs", {}),
     ("hybrid", "fixed costs", {"hidden": [6], "choice": "per_edge"}),
     ("mlp_data_driven", "warehouse, lost", {"hidden": [8]}),
-    ("gnn", "warehouse, lost", {"width": 4, "hidden": [4], "observes": SEES_ALL}),
+    *(
+        ("gnn", "warehouse, lost", {"width": 4, "hidden": [4], "observes": SEES_ALL, **shared})
+        for shared in ({}, {"allocation": "balanced"}, {"allocation": "softmax"})
+    ),
     ("symmetry_aware", "warehouse, lost", {"context_hidden": [4], "store_hidden": [4]}),
     *((kind, "one store, profit", {"forecaster": BRIEF}) for kind in NEWSVENDORS),
 ]
@@ -291,10 +294,11 @@ def test_nor_an_action_of_a_classical_policy_for_fixed_costs(name):
     assert any(np.any(others != actions) for others in changed), "what is known must matter"
 
 
+@pytest.mark.parametrize("path", ["cheapest", "fastest"])
 @pytest.mark.parametrize("name", ["one store, lost", "warehouse, lost"])
-def test_hindsight_acts_on_what_is_not_yet_known(name):
+def test_hindsight_acts_on_what_is_not_yet_known(name, path):
     network = NETWORKS[name]
-    actions, changed = actions_after_changes(network, just_in_time(network))
+    actions, changed = actions_after_changes(network, just_in_time(network, path))
     assert any(
         np.any(others[: period + 1] != actions[: period + 1])
         for period, others in enumerate(changed)
