@@ -78,6 +78,7 @@ STUDIES = {
                 50: [8.21, 10.76, 8.15, 8.70, 8.12, 8.19],
             },
         ),
+        updates={20: 3000, 30: 3000},
     ),
     "one_warehouse": Study(
         stores_of("one_warehouse_lost_2_to_5"),
