@@ -12,7 +12,8 @@ from neuroinv.composition import GROUPS, choices, conf_folder
 from neuroinv.config import Config
 from neuroinv.experiment import evaluate, train
 from neuroinv.optima import one_warehouse
-from neuroinv.references import joint_orders
+from neuroinv.references import fixed_costs, joint_orders
+from neuroinv.references.joint_orders import LONG_PATHS
 from neuroinv.training.records import read_metrics
 from neuroinv.types import InputError
 
@@ -61,7 +62,7 @@ EPISODES = tuple(
 @pytest.fixture(autouse=True)
 def quick_search(monkeypatch):
     """References that are searched for are not what is tested here."""
-    monkeypatch.setattr(joint_orders, "SEARCH_SCENARIOS", 2)
+    monkeypatch.setattr(fixed_costs, "LONG_PATHS", LONG_PATHS._replace(scenarios=2))
     monkeypatch.setattr(one_warehouse, "THRESHOLDS", one_warehouse.THRESHOLDS[:1])
     monkeypatch.setattr(one_warehouse, "SWINGS", one_warehouse.SWINGS[:1])
     monkeypatch.setattr(joint_orders, "_search", lambda cost_of, starts, step: starts[0])

@@ -18,7 +18,7 @@ from neuroinv.problems.inventory.instance import Instance
 from neuroinv.problems.inventory.network import locations, sources
 from neuroinv.problems.inventory.order_sizes import fixed_cost, lead_times_by_size, sized
 from neuroinv.references.fixed import fixed_parameters
-from neuroinv.references.joint_orders import joint_order_references
+from neuroinv.references.joint_orders import LONG_PATHS, joint_order_references
 from neuroinv.references.one_store import as_one_store
 from neuroinv.references.reference import Reference
 
@@ -43,7 +43,7 @@ def fixed_cost_references(instance: Instance) -> tuple[Reference, ...]:
     charged = (np.concatenate([params.holding_cost, params.underage_cost]) > 0).all()
     if not plain or not charged:
         return ()
-    return joint_order_references(instance, params)
+    return joint_order_references(instance, params, LONG_PATHS)
 
 
 def _one_item(instance: Instance, params: Parameters) -> tuple[Reference, ...]:

@@ -69,7 +69,7 @@ LONG_PATHS = SearchPaths()
 
 
 def joint_order_references(
-    instance: Instance, params: Parameters, search: SearchPaths = LONG_PATHS
+    instance: Instance, params: Parameters, search: SearchPaths
 ) -> tuple[Reference, ...]:
     """The best (R, S), (Q, S) and can-order policy of items that come straight from supply and cost
     something to hold and to owe; of two of them the optimum as well. What is not exact is the best

@@ -12,7 +12,8 @@ from small_runs import small_config, small_mapping
 
 from neuroinv.build import build
 from neuroinv.config import parse
-from neuroinv.references import joint_orders, references
+from neuroinv.references import fixed_costs, joint_orders, references
+from neuroinv.references.joint_orders import SearchPaths
 from neuroinv.rollout import greedy, total
 from neuroinv.scoring import costs_on_test
 
@@ -95,10 +96,7 @@ def test_a_lost_sale_has_its_optimum_and_capped_levels_that_cost_what_they_say(t
 @pytest.fixture
 def quick(monkeypatch):
     """A search on fewer paths, from the best start alone."""
-    monkeypatch.setattr(joint_orders, "SEARCH_SCENARIOS", 8)
-    monkeypatch.setattr(joint_orders, "SEARCH_PERIODS", 84)
-    monkeypatch.setattr(joint_orders, "SEARCH_BURN_IN", 16)
-    monkeypatch.setattr(joint_orders, "SEARCH_CYCLES", 10)
+    monkeypatch.setattr(fixed_costs, "LONG_PATHS", SearchPaths(8, 84, 16, cycles=10))
     monkeypatch.setattr(joint_orders, "TRIED_FURTHER", 1)
 
 
@@ -129,7 +127,7 @@ def test_items_that_share_a_fixed_cost_have_three_policies_at_their_best(tmp_pat
     for found in (joint, can):
         assert found.exact is None
         assert simulated(experiment, found)[0] < 1.02 * tested
-    cost_of = joint_orders._simulated_cost(experiment.instance, 10.0)
+    cost_of = joint_orders._simulated_cost(experiment.instance, fixed_costs.LONG_PATHS, 10.0)
     levels = joint.variables
     best = cost_of(joint.policy, levels)
     for quantity in (0.0, 50.0, 200.0):
@@ -154,7 +152,7 @@ def test_two_slow_items_are_compared_with_their_optimum(tmp_path, quick):
     assert costs[0][0] < 1.05 * optimum.exact
     assert all(cost > optimum.exact - error for cost, error in costs)
     assert costs[0][0] < costs[1][0] < costs[2][0]
-    cost_of = joint_orders._simulated_cost(experiment.instance, 95.0)
+    cost_of = joint_orders._simulated_cost(experiment.instance, fixed_costs.LONG_PATHS, 95.0)
     quantity, levels = joint.variables
     for more in (0.25, 0.5, 1.0, 2.0):
         for higher in (0.5, 1.0, 2.0):
