@@ -13,13 +13,14 @@ from jaxtyping import Array, Float64, Int
 
 from neuroinv import optima
 from neuroinv.policies.reorder import ReorderLevels, reorder
+from neuroinv.problems.inventory.demand import Discrete
 from neuroinv.problems.inventory.dynamics import Parameters
 from neuroinv.problems.inventory.instance import Instance
-from neuroinv.problems.inventory.network import locations, sources
+from neuroinv.problems.inventory.network import destinations, locations, sources
 from neuroinv.problems.inventory.order_sizes import fixed_cost, lead_times_by_size, sized
 from neuroinv.references.fixed import fixed_parameters
-from neuroinv.references.joint_orders import LONG_PATHS, joint_order_references
-from neuroinv.references.one_store import as_one_store
+from neuroinv.references.joint_orders import LONG_PATHS, by_item, joint_order_references
+from neuroinv.references.one_store import OneStore, as_one_store
 from neuroinv.references.reference import Reference
 
 # Highest inventory position (units) by lead time that the dynamic program of lost sales looks at:
@@ -47,7 +48,7 @@ def fixed_cost_references(instance: Instance) -> tuple[Reference, ...]:
 
 
 def _one_item(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
-    store, sizes = as_one_store(instance.config), params.sizes
+    store, sizes = as_one_store(instance.config) or _drawn_store(instance, params), params.sizes
     if store is None or not isinstance(store.demand, np.ndarray):
         return ()
     assert sizes is not None
@@ -75,6 +76,18 @@ def _one_item(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
         Reference("optimum", "dynamic program", optimum.cost, None, {}, True),
         Reference("best (s, S, q)", f"{at}", capped.cost, policy, levels(*at), False),
     )
+
+
+def _drawn_store(instance: Instance, params: Parameters) -> OneStore | None:
+    """The store whose costs or demand were drawn, the same in all scenarios."""
+    (holding,), (underage,), (mean,) = params.holding_cost, params.underage_cost, params.demand.mean
+    if not isinstance(params.demand, Discrete) or params.procurement_cost.any():
+        return None
+    if holding <= 0 or underage <= 0:
+        return None
+    (probabilities,) = by_item(params.demand, destinations(instance.network))
+    lead_time = int(params.lead_time[0])
+    return OneStore(lead_time, float(holding), float(underage), float(mean), probabilities)
 
 
 def _one_item_by_size(instance: Instance, params: Parameters) -> tuple[Reference, ...]:

@@ -93,6 +93,17 @@ def test_a_lost_sale_has_its_optimum_and_capped_levels_that_cost_what_they_say(t
     assert tested == pytest.approx(capped.exact, abs=error)
 
 
+def test_an_item_with_drawn_costs_has_the_optimum_of_one_with_these_costs(tmp_path):
+    drawn = ["problem=joint_replenishment", "problem.nodes.item.count=1"]
+    drawn += ["problem.edges.order.joint_fixed_cost=64"]
+    (optimum,) = references(build(small_config(tmp_path, *drawn)).instance)
+    given = ["problem.nodes.item.holding_cost=1.085614", "problem.demand.mean=7.988"]
+    given += ["problem.nodes.item.underage_cost=10.236674"]
+    (same,) = references(build(small_config(tmp_path, *drawn, *given)).instance)
+    assert optimum.exact == pytest.approx(same.exact, rel=1e-6)
+    assert optimum.detail == same.detail
+
+
 @pytest.fixture
 def quick(monkeypatch):
     """A search on fewer paths, from the best start alone."""
