@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any
 
 from cells import (
     QUICK,
@@ -88,21 +87,13 @@ def overrides(
     ]
 
 
-def over_best_classical(table: Table, prefix: str = "") -> dict[str, Any]:
-    """The best classical policy of a table and what the learned one costs above it, in percent;
-    nothing of one item, whose exact optimum is not simulated."""
-    percent = f"{prefix}percent_over_best_classical"
+def over_best_classical(table: Table, prefix: str = "") -> dict[str, str | float]:
+    """The best classical policy of a table and what the learned one costs above it, in percent."""
     tested = [(one.tested.estimate, one) for one in table.rows[:-1] if one.tested is not None]
-    if not tested:
-        nothing = [
-            f"{prefix}best_classical",
-            *(f"{percent}{part}" for part in ("", "_low", "_high")),
-        ]
-        return dict.fromkeys(nothing)
     _, best = min(tested, key=lambda found: found[0])
     return {
         f"{prefix}best_classical": CLASSICAL[best.name],
-        **percent_over(best, percent),
+        **percent_over(best, f"{prefix}percent_over_best_classical"),
     }
 
 
@@ -120,10 +111,7 @@ def row(cell: tuple[int, int, str, int, int, int]) -> dict:
     finished = run_cell([*overrides(*cell[:-1]), *of_seeds])
     *known, learned = finished.table.rows
     assert learned.tested is not None
-    costs = {
-        CLASSICAL[one.name]: one.exact if one.tested is None else one.tested.estimate
-        for one in known
-    }
+    costs = {CLASSICAL[one.name]: one.tested.estimate for one in known if one.tested is not None}
     return {
         "items": items,
         "batch": batch,

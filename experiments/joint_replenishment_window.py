@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from cells import QUICK, composed, option, origin, write_table
 from figures import Figure
-from joint_replenishment import CLASSICAL, overrides
+from joint_replenishment import overrides
 
 from neuroinv import optima
 from neuroinv.build import build
-from neuroinv.policies.reorder import PeriodicReview
+from neuroinv.policies.reorder import PeriodicReview, periodic_review
 from neuroinv.problems.inventory.demand import Discrete
 from neuroinv.problems.inventory.instance import Instance
 from neuroinv.problems.inventory.network import destinations
@@ -29,6 +29,7 @@ from neuroinv.rollout import greedy, total
 from neuroinv.scoring import costs_on_test
 
 REVIEWS = (3, 4, 5, 6)
+SEARCHED = {"best (Q, S)": "quantity", "best can-order": "can_order"}
 
 
 def row(items: int) -> dict:
@@ -47,12 +48,7 @@ def row(items: int) -> dict:
         costs = total(costs_on_test(experiment, greedy(policy, variables), False))
         return float(np.mean(np.asarray(costs, np.float64))) / items
 
-    found = {
-        CLASSICAL[one.name]: (one.policy, cost(one.policy, one.variables))
-        for one in joint_order_references(instance, params, paths)
-    }
-    reviewed = found.pop("review")[0]
-    of_reviews = {}
+    costs = {}
     for review in REVIEWS:
         levels = optima.periodic_review_policy(
             review,
@@ -63,8 +59,10 @@ def row(items: int) -> dict:
             float(params.sizes.joint_fixed_cost[0]),
         ).levels
         variables = PeriodicReview(jnp.int32(review), jnp.asarray(levels, jnp.float32))
-        of_reviews[f"review_of_{review}"] = cost(reviewed, variables)
-    costs = {**of_reviews, **{name: known for name, (_, known) in found.items()}}
+        costs[f"review_of_{review}"] = cost(periodic_review(instance.network), variables)
+    for one in joint_order_references(instance, params, paths):
+        if one.name in SEARCHED:
+            costs[SEARCHED[one.name]] = cost(one.policy, one.variables)
     return {"items": items, **costs, "best": min(costs, key=costs.__getitem__), **origin()}
 
 
@@ -72,7 +70,7 @@ if __name__ == "__main__":
     counts = option("items", (3,) if QUICK else (10, 20, 40, 50, 60))
     figure = Figure(
         "items",
-        (*(f"review_of_{review}" for review in REVIEWS), "quantity", "can_order"),
+        (*(f"review_of_{review}" for review in REVIEWS), *SEARCHED.values()),
         "cost per item and period",
     )
     write_table("joint_replenishment_window", ("items",), map(int, counts), row, figure)

@@ -80,9 +80,9 @@ def _one_item(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
 
 def _drawn_store(instance: Instance, params: Parameters) -> OneStore | None:
     """The store whose costs or demand were drawn, the same in all scenarios."""
-    (holding,), (underage,), (mean,) = params.holding_cost, params.underage_cost, params.demand.mean
     if not isinstance(params.demand, Discrete) or params.procurement_cost.any():
         return None
+    (holding,), (underage,), (mean,) = params.holding_cost, params.underage_cost, params.demand.mean
     if holding <= 0 or underage <= 0:
         return None
     (probabilities,) = by_item(params.demand, destinations(instance.network))
