@@ -57,6 +57,7 @@ from neuroinv.optima.newsvendor import (
 )
 from neuroinv.optima.one_warehouse import WarehouseBound, warehouse_bound
 from neuroinv.optima.order_sizes import OrderSizeOptimum, order_size_optimum
+from neuroinv.optima.order_sizes_lost_sales import order_size_lost_sales_optimum
 from neuroinv.optima.periodic_review import (
     PeriodicReviewPolicy,
     periodic_review_cost,
@@ -150,6 +151,7 @@ __all__ = [
     "lost_sales_optimum",
     "myopic_policy",
     "negative_binomial_pmf",
+    "order_size_lost_sales_optimum",
     "order_size_optimum",
     "periodic_review_cost",
     "periodic_review_optimum",

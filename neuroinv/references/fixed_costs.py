@@ -91,33 +91,41 @@ def _drawn_store(instance: Instance, params: Parameters) -> OneStore | None:
 
 
 def _one_item_by_size(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
-    """Only for whole orders: a part of a unit may be worth ordering next to a breakpoint."""
+    """Only for whole orders: a part of a unit may be worth ordering next to a breakpoint. Where
+    demand waits, lead times may differ by one period; the position tells nothing beyond that."""
     config, network, sizes = instance.config, instance.network, params.sizes
     (name, edge), *_ = config.edges.items()
     free = dataclasses.replace(edge, procurement_cost=0.0)
     store = as_one_store(dataclasses.replace(config, edges={name: free}))
-    if config.unmet_demand == "lost" or not config.whole_units or lead_times_by_size(edge):
-        return ()
-    if store is None or not isinstance(store.demand, np.ndarray):
+    if not config.whole_units or store is None or not isinstance(store.demand, np.ndarray):
         return ()
     assert sizes is not None
+    lead_times = lead_times_by_size(edge) or (store.lead_time,)
+    fastest, lost = int(min(lead_times)), config.unmet_demand == "lost"
+    if max(lead_times) > fastest + 1 and not lost:
+        return ()
 
     @jax.jit
     @jax.vmap
-    def cost(quantity: Array) -> Array:
+    def terms(quantity: Array) -> tuple[Array, Array]:
         orders = sized(sizes, quantity[None])
         unit_cost = params.procurement_cost + jnp.sum(orders.cells * sizes.procurement_cost, axis=1)
         paid = fixed_cost(sizes, orders, network.joint_orders) + jnp.sum(unit_cost * quantity)
-        return jnp.where(orders.quantity[0] == quantity, paid, jnp.inf)
+        takes = jnp.sum(orders.cells * sizes.lead_time)
+        return jnp.where(orders.quantity[0] == quantity, paid, jnp.inf), takes - fastest
 
     def order_costs(quantities: Int[np.ndarray, " sizes"]) -> Float64[np.ndarray, " sizes"]:
-        return np.asarray(cost(jnp.asarray(quantities, float)), np.float64)
+        return np.asarray(terms(jnp.asarray(quantities, float))[0], np.float64)
 
-    system = (store.demand, store.lead_time, store.holding_cost, store.underage_cost)
+    def delays(quantities: Int[np.ndarray, " sizes"]) -> Int[np.ndarray, " sizes"]:
+        return np.asarray(terms(jnp.asarray(quantities, float))[1], np.int64)
+
+    ends = np.concatenate([sizes.lower[0], sizes.upper[0]])
+    last_jump = math.ceil(np.max(ends[np.isfinite(ends)]))
+    system = (store.demand, fastest, store.holding_cost, store.underage_cost)
+    optimum = optima.order_size_lost_sales_optimum if lost else optima.order_size_optimum
     try:
-        ends = np.concatenate([sizes.lower[0], sizes.upper[0]])
-        last_jump = math.ceil(np.max(ends[np.isfinite(ends)]))
-        best = optima.order_size_optimum(*system, order_costs, last_jump)
-    except RuntimeError:  # orders of more units than are looked at
+        best = optimum(*system, order_costs, last_jump, delays)
+    except RuntimeError:  # more units than are looked at
         return ()
     return (Reference("optimum", "dynamic program", best.cost, None, {}, True),)

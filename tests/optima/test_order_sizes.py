@@ -46,6 +46,15 @@ def test_what_every_unit_costs_is_paid_for_all_demand(system):
     assert found.cost == pytest.approx(expected, rel=1e-8, abs=1e-8)
 
 
+@pytest.mark.parametrize("fixed_cost", [0.0, 20.0])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_orders_that_are_all_late_have_a_longer_lead_time(system, fixed_cost):
+    demand, lead_time, *costs = system
+    late = order_size_optimum(*system, fixed(fixed_cost), 0, lambda sizes: np.minimum(sizes, 1))
+    known = order_size_optimum(demand, lead_time + 1, *costs, fixed(fixed_cost), 0)
+    assert late.cost == pytest.approx(known.cost, rel=1e-8)
+
+
 def test_an_order_may_last_for_longer_than_the_first_window_is_wide():
     demand = poisson_pmf(200.0)
     found = order_size_optimum(demand, 0, 1.0, 50.0, fixed(800.0), 0)
@@ -106,6 +115,8 @@ def test_a_price_break_far_out_is_seen():
 
 
 def test_what_cannot_be_answered_is_said(monkeypatch):
+    with pytest.raises(ValueError, match="delays gives 2; with backlogged demand give 0 or 1"):
+        order_size_optimum(*SYSTEMS[0], fixed(1.0), 1, lambda sizes: np.minimum(sizes, 2))
     monkeypatch.setattr(order_sizes, "MOST_SPAN", 128)
     with pytest.raises(ValueError, match="gives 3 for an order of nothing; give 0"):
         order_size_optimum(*SYSTEMS[0], lambda sizes: np.full(sizes.shape, 3.0), 0)

@@ -10,12 +10,15 @@ import pytest
 from examples import sales_file
 from small_runs import small_config, small_mapping
 
+from neuroinv import optima
 from neuroinv.build import build
 from neuroinv.config import parse
+from neuroinv.decisions import Deterministic
 from neuroinv.references import fixed_costs, joint_orders, references
 from neuroinv.references.joint_orders import SearchPaths
 from neuroinv.rollout import greedy, total
 from neuroinv.scoring import costs_on_test
+from neuroinv.types import Policy
 
 SPLITS = ("train", "dev", "test")
 LONG = "training.test={scenarios: 256, periods: 500, burn_in: 100}"
@@ -70,6 +73,35 @@ def test_one_item_has_its_optimum_wherever_costs_jump(tmp_path, problem, cost):
     (optimum,) = references(build(small_config(tmp_path, f"problem={problem}")).instance)
     assert optimum.is_bound
     assert optimum.exact == pytest.approx(cost, abs=1e-3)
+
+
+@pytest.mark.parametrize(("unmet_demand", "cost"), [("lost", 6.7194), ("backlogged", 8.3926)])
+def test_lead_times_by_size_have_an_optimum_which_its_orders_cost(tmp_path, unmet_demand, cost):
+    """Orders of more than four units take three periods instead of two."""
+    given = ["problem=size_lead_time_store", "problem.initial_inventory=[0,0]"]
+    given.append(f"problem.unmet_demand={unmet_demand}")
+    experiment = build(small_config(tmp_path, *given, LONG))
+    (optimum,) = references(experiment.instance)
+    assert optimum.exact == pytest.approx(cost, abs=1e-3)
+    lost = unmet_demand == "lost"
+    exactly = optima.order_size_lost_sales_optimum if lost else optima.order_size_optimum
+    system = (optima.poisson_pmf(5.0), 2, 1.0, 9.0)
+    found = exactly(*system, lambda sizes: 0.0 * sizes, 4, lambda sizes: (sizes > 4).astype(int))
+
+    def order(variables, seen):
+        del variables
+        if lost:
+            state = jnp.concatenate([seen.on_hand, seen.pipeline[0]]).astype(int)
+            units = jnp.asarray(found.orders)[tuple(state[: found.orders.ndim])]
+        else:
+            position = (jnp.sum(seen.on_hand) + jnp.sum(seen.pipeline)).astype(int)
+            units = jnp.asarray(found.orders)[position - found.lowest]
+        return Deterministic(units[None].astype(float))
+
+    table = optimum._replace(policy=Policy(lambda key, seen: {}, order), variables={})
+    tested, error = simulated(experiment, table)
+    assert tested == pytest.approx(optimum.exact, abs=error)
+    assert error < 0.02 * optimum.exact
 
 
 def test_lost_sales_with_too_many_states_have_no_reference(tmp_path):
@@ -254,12 +286,11 @@ def test_items_that_lose_sales_are_reviewed_by_simulation(tmp_path, unsearched):
 
 
 PARTS = "problem.whole_units=false"
-BY_SIZE = "{breakpoints: [40], values: [1, 2]}"
+BY_SIZE = "{breakpoints: [40], values: [1, 3]}"
 SILENT = [
     ["problem=minimum_order_store", PARTS],
     ["problem=bulk_discount_store", PARTS],
-    ["problem=minimum_order_store", "problem.unmet_demand=lost"],
-    ["problem=size_lead_time_store"],
+    ["problem=size_lead_time_store", PARTS],
     ["problem=minimum_order_store", f"+problem.edges.order.order_sizes.lead_time={BY_SIZE}"],
     ["problem=fixed_cost_store", "problem.objective=profit", "problem.unmet_demand=lost"],
     ["problem=fixed_cost_store", "problem.unmet_demand=lost", "problem.edges.order.lead_time=3"],
