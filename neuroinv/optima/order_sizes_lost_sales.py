@@ -59,7 +59,8 @@ def order_size_lost_sales_optimum(
         delays: periods beyond `lead_time` that an order takes, by its size.
 
     Returns:
-        The optimum; its orders have the longest lead time's axes.
+        The optimum; its table of orders has an axis for on-hand and one for what arrives in each
+        period before the longest lead time.
 
     Raises:
         ValueError: probabilities that do not add up to one or are all on demand 0, a cost per unit
