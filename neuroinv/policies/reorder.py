@@ -1,7 +1,9 @@
-"""Classical policies for orders with a fixed cost, alone or shared by several items.
+"""Classical policies for orders with a fixed cost, alone or shared by several items, and what a
+dynamic program orders.
 
-Each is given its levels, which are found in `neuroinv.references`, exactly or by search, and reads
-the inventory position of items, each with one edge from supply, or of echelons.
+Each is given its levels or its orders, which are found in `neuroinv.references`, exactly or by
+search. It reads the inventory position of items, each with one edge from supply, or of echelons; a
+table of orders may read on-hand and what arrives when.
 """
 
 from __future__ import annotations
@@ -63,6 +65,31 @@ class CanOrder(NamedTuple):
     must_order_level: AtEdges
     can_order_level: AtEdges
     order_up_to_level: AtEdges
+
+
+class OrderTable(NamedTuple):
+    """Units to order in every state of one item, its demand and orders whole."""
+
+    orders: Int[Array, "*states"]
+    """By inventory position where it has one axis, else by on-hand and what arrives in each of the
+    periods that follow."""
+    lowest: Int[Array, ""]
+    """The position (units) of the first of `orders`; 0 for several axes."""
+
+
+def order_table() -> Policy:
+    """What a dynamic program orders. A state outside the table orders as the nearest within."""
+
+    def apply(table: OrderTable, observation: Observation) -> Deterministic:
+        if table.orders.ndim == 1:
+            state = inventory_position(observation) - table.lowest
+        else:
+            state = jnp.append(observation.on_hand, observation.pipeline[0])[: table.orders.ndim]
+        most = np.asarray(table.orders.shape) - 1
+        place = jnp.clip(jnp.round(state).astype(jnp.int32), 0, most)
+        return Deterministic(table.orders[tuple(place)][None].astype(state.dtype))
+
+    return _given(apply)
 
 
 def reorder(network: Network) -> Policy:

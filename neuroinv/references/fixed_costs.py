@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float64, Int
 
 from neuroinv import optima
-from neuroinv.policies.reorder import ReorderLevels, reorder
+from neuroinv.policies.reorder import OrderTable, ReorderLevels, order_table, reorder
 from neuroinv.problems.inventory.demand import Discrete
 from neuroinv.problems.inventory.dynamics import Parameters
 from neuroinv.problems.inventory.instance import Instance
@@ -73,7 +73,7 @@ def _one_item(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
     capped = optima.best_capped_reorder_levels(*system)
     at = (capped.reorder_level, capped.order_up_to_level, capped.cap)
     return (
-        Reference("optimum", "dynamic program", optimum.cost, None, {}, True),
+        _dynamic_program(optimum.cost, optimum.orders),
         Reference("best (s, S, q)", f"{at}", capped.cost, policy, levels(*at), False),
     )
 
@@ -123,9 +123,16 @@ def _one_item_by_size(instance: Instance, params: Parameters) -> tuple[Reference
     ends = np.concatenate([sizes.lower[0], sizes.upper[0]])
     last_jump = math.ceil(np.max(ends[np.isfinite(ends)]))
     system = (store.demand, fastest, store.holding_cost, store.underage_cost)
-    optimum = optima.order_size_lost_sales_optimum if lost else optima.order_size_optimum
     try:
-        best = optimum(*system, order_costs, last_jump, delays)
+        if lost:
+            by_state = optima.order_size_lost_sales_optimum(*system, order_costs, last_jump, delays)
+            return (_dynamic_program(by_state.cost, by_state.orders),)
+        best = optima.order_size_optimum(*system, order_costs, last_jump, delays)
+        return (_dynamic_program(best.cost, best.orders, best.lowest),)
     except RuntimeError:  # more units than are looked at
         return ()
-    return (Reference("optimum", "dynamic program", best.cost, None, {}, True),)
+
+
+def _dynamic_program(cost: float, orders: Int[np.ndarray, "*states"], lowest: int = 0) -> Reference:
+    table = OrderTable(jnp.asarray(orders, jnp.int32), jnp.int32(lowest))
+    return Reference("optimum", "dynamic program", cost, order_table(), table, True)

@@ -10,15 +10,12 @@ import pytest
 from examples import sales_file
 from small_runs import small_config, small_mapping
 
-from neuroinv import optima
 from neuroinv.build import build
 from neuroinv.config import parse
-from neuroinv.decisions import Deterministic
 from neuroinv.references import fixed_costs, joint_orders, references
 from neuroinv.references.joint_orders import SearchPaths
 from neuroinv.rollout import greedy, total
 from neuroinv.scoring import costs_on_test
-from neuroinv.types import Policy
 
 SPLITS = ("train", "dev", "test")
 LONG = "training.test={scenarios: 256, periods: 500, burn_in: 100}"
@@ -60,46 +57,26 @@ def test_what_a_unit_costs_is_paid_for_all_demand_of_one_item(tmp_path):
     assert optimum.exact == pytest.approx(37.064 + 15, abs=1e-3)
 
 
+LATE = "problem=size_lead_time_store problem.initial_inventory=[0,0]"
+
+
 @pytest.mark.parametrize(
     ("problem", "cost"),
     [
-        ("minimum_order_store", 17.385),
-        ("step_fixed_cost_store", 29.342),
-        ("bulk_discount_store", 38.031),
+        ("problem=minimum_order_store", 17.385),
+        ("problem=step_fixed_cost_store", 29.342),
+        ("problem=bulk_discount_store", 38.031),
+        (LATE, 6.719),
+        (f"{LATE} problem.unmet_demand=backlogged", 8.393),
     ],
 )
-def test_one_item_has_its_optimum_wherever_costs_jump(tmp_path, problem, cost):
-    """Of whole orders; costs by a dynamic program written apart from this package."""
-    (optimum,) = references(build(small_config(tmp_path, f"problem={problem}")).instance)
+def test_one_item_has_its_optimum_wherever_costs_or_lead_times_jump(tmp_path, problem, cost):
+    """Of whole orders; costs by dynamic programs written apart from this package."""
+    experiment = build(small_config(tmp_path, *problem.split(), LONG))
+    (optimum,) = references(experiment.instance)
     assert optimum.is_bound
     assert optimum.exact == pytest.approx(cost, abs=1e-3)
-
-
-@pytest.mark.parametrize(("unmet_demand", "cost"), [("lost", 6.7194), ("backlogged", 8.3926)])
-def test_lead_times_by_size_have_an_optimum_which_its_orders_cost(tmp_path, unmet_demand, cost):
-    """Orders of more than four units take three periods instead of two."""
-    given = ["problem=size_lead_time_store", "problem.initial_inventory=[0,0]"]
-    given.append(f"problem.unmet_demand={unmet_demand}")
-    experiment = build(small_config(tmp_path, *given, LONG))
-    (optimum,) = references(experiment.instance)
-    assert optimum.exact == pytest.approx(cost, abs=1e-3)
-    lost = unmet_demand == "lost"
-    exactly = optima.order_size_lost_sales_optimum if lost else optima.order_size_optimum
-    system = (optima.poisson_pmf(5.0), 2, 1.0, 9.0)
-    found = exactly(*system, lambda sizes: 0.0 * sizes, 4, lambda sizes: (sizes > 4).astype(int))
-
-    def order(variables, seen):
-        del variables
-        if lost:
-            state = jnp.concatenate([seen.on_hand, seen.pipeline[0]]).astype(int)
-            units = jnp.asarray(found.orders)[tuple(state[: found.orders.ndim])]
-        else:
-            position = (jnp.sum(seen.on_hand) + jnp.sum(seen.pipeline)).astype(int)
-            units = jnp.asarray(found.orders)[position - found.lowest]
-        return Deterministic(units[None].astype(float))
-
-    table = optimum._replace(policy=Policy(lambda key, seen: {}, order), variables={})
-    tested, error = simulated(experiment, table)
+    tested, error = simulated(experiment, optimum)
     assert tested == pytest.approx(optimum.exact, abs=error)
     assert error < 0.02 * optimum.exact
 
@@ -119,10 +96,10 @@ def test_a_lost_sale_has_its_optimum_and_capped_levels_that_cost_what_they_say(t
     experiment = build(small_config(tmp_path, *given, LONG))
     optimum, capped = references(experiment.instance)
     assert optimum.is_bound
-    assert optimum.policy is None
     assert optimum.exact <= capped.exact < 1.05 * optimum.exact
-    tested, error = simulated(experiment, capped)
-    assert tested == pytest.approx(capped.exact, abs=error)
+    for one in (optimum, capped):
+        tested, error = simulated(experiment, one)
+        assert tested == pytest.approx(one.exact, abs=error)
 
 
 def test_an_item_with_drawn_costs_has_the_optimum_of_one_with_these_costs(tmp_path):
