@@ -92,6 +92,27 @@ def order_table() -> Policy:
     return _given(apply)
 
 
+class JointOrderTable(NamedTuple):
+    """Where two items are ordered up to in every state, their demand and orders whole."""
+
+    order_up_to_level: Int[Array, "first second items"]
+    """By the inventory positions of both; these positions themselves for no order."""
+    lowest: Int[Array, " items"]
+    """The positions (units) of the first row and column; below them levels stay the same."""
+
+
+def joint_order_table(network: Network) -> Policy:
+    """What a dynamic program of two items orders."""
+
+    def apply(table: JointOrderTable, observation: Observation) -> Deterministic:
+        position = _positions(network, observation)
+        most = np.asarray(table.order_up_to_level.shape[:2]) - 1
+        row, column = jnp.clip(jnp.round(position).astype(jnp.int32) - table.lowest, 0, most)
+        return Deterministic(jnp.maximum(table.order_up_to_level[row, column] - position, 0.0))
+
+    return _given(apply)
+
+
 def reorder(network: Network) -> Policy:
     """(s, S) and (s, S, q) for every item by itself."""
 

@@ -27,9 +27,11 @@ from neuroinv import optima
 from neuroinv.keys import Branch, branch
 from neuroinv.policies.reorder import (
     CanOrder,
+    JointOrderTable,
     JointQuantity,
     PeriodicReview,
     can_order,
+    joint_order_table,
     joint_quantity,
     periodic_review,
 )
@@ -157,7 +159,9 @@ def _optimum(instance: Instance, params: Parameters) -> tuple[Reference, ...]:
     except RuntimeError:  # more positions than are looked at, or values that do not settle
         return ()
     cost = best.cost + _bought(params, at_edges)
-    return (Reference("optimum", "dynamic program", cost, None, {}, True),)
+    table = JointOrderTable(jnp.asarray(best.order_up_to), jnp.asarray(best.lowest))
+    policy = joint_order_table(network)
+    return (Reference("optimum", "dynamic program", cost, policy, table, True),)
 
 
 def _bought(params: Parameters, at_edges: Int[np.ndarray, " items"]) -> float:

@@ -168,6 +168,8 @@ def test_two_slow_items_are_compared_with_their_optimum(tmp_path, quick):
     assert optimum.is_bound
     assert optimum.exact / 2 == pytest.approx(1.4089, abs=1e-4)
     assert np.all(can.variables.must_order_level < 0)
+    tested, error = simulated(experiment, optimum)
+    assert tested == pytest.approx(optimum.exact, abs=error)
     costs = [simulated(experiment, one) for one in (can, joint, review)]
     assert costs[0][0] < 1.05 * optimum.exact
     assert all(cost > optimum.exact - error for cost, error in costs)
