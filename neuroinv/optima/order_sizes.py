@@ -99,8 +99,6 @@ def order_size_optimum(
     """
     check_costs(holding_cost, underage_cost)
     check_lead_time(lead_time)
-    if (most := terms_of_orders(order_costs, delays, last_jump + 2).delays.max()) > 1:
-        raise ValueError(f"delays gives {most}; with backlogged demand give 0 or 1")
     demand = checked_lost_sales_demand(probabilities)
     total = discrete_sum(demand, lead_time + 1)
     base_stock = discrete_quantile(total, underage_cost / (underage_cost + holding_cost))
@@ -112,6 +110,8 @@ def order_size_optimum(
         lowest = base_stock - span
         levels = costs_of_levels(total, lowest, base_stock + span, (holding_cost, underage_cost))
         terms = terms_of_orders(order_costs, delays, levels.size)
+        if (most := terms.delays.max()) > 1:
+            raise ValueError(f"delays gives {most}; with backlogged demand give 0 or 1")
         cost, orders = _solved(demand, levels, terms, holding_cost)
         if abs(cost - before) <= 10 * CLOSE * max(abs(cost), holding_cost):
             return OrderSizeOptimum(cost, lowest, orders)

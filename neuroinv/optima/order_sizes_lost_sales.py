@@ -33,7 +33,7 @@ from neuroinv.optima.order_sizes import (
 from neuroinv.optima.value_iteration import settle
 
 WIDER = 1.5  # limits of one look to those of the one before
-MOST_WORK = 10**8  # multiplications in a sweep, some tenth of a second
+MOST_WORK, MOST_WORK_IN_ALL = 10**8, 10**10  # multiplications in one sweep and in all of a look
 
 
 def order_size_lost_sales_optimum(
@@ -66,33 +66,35 @@ def order_size_lost_sales_optimum(
         ValueError: probabilities that do not add up to one or are all on demand 0, a cost per unit
             that is not positive, a lead time or delay that is not a whole number of at least zero,
             or an order of nothing that costs something.
-        RuntimeError: more states and orders than are looked at, or values that do not settle.
+        RuntimeError: more states and orders than are looked at, or values that do not settle soon.
     """
     check_costs(holding_cost, underage_cost)
     check_lead_time(lead_time)
     demand = checked_lost_sales_demand(probabilities)
+    if last_jump**2 > MOST_WORK:  # before a table of so many sizes is made
+        raise _more_than_is_looked_at(last_jump, last_jump, lead_time)
     terms = terms_of_orders(order_costs, delays, last_jump + 3)
     longest = lead_time + int(terms.delays.max())
     fractile = underage_cost / (underage_cost + holding_cost)
     order_limit = 1 + max(
-        last_jump,
+        last_jump * np.unique(terms.delays).size,  # orders of every delay may arrive together
         discrete_quantile(demand, fractile),
         _economic_order(terms.costs, float(np.arange(demand.size) @ demand) / holding_cost),
     )
     lead_time_demand = discrete_sum(demand, longest + 1)
     stock_limit = max(order_limit, 1 + discrete_quantile(lead_time_demand, fractile))
-    values, before = np.zeros((1,) * max(longest, 1)), 0.0
-    while (stock_limit + 1.0) ** 2 * (order_limit + 1.0) ** longest <= MOST_WORK:
+    before = 0.0
+    while (work := (stock_limit + 1) ** 2 * (order_limit + 1) ** max(longest, 1)) <= MOST_WORK:
         leftover = leftover_probabilities(demand, stock_limit)
         charges = period_costs(demand, stock_limit, holding_cost, underage_cost)
         terms = terms_of_orders(order_costs, delays, order_limit + 1)
         one_period = partial(_one_period, leftover, charges, terms.costs, lead_time + terms.delays)
-        # States that were not looked at before begin with the values of the nearest that were.
-        shape = (stock_limit + 1,) + (order_limit + 1,) * (values.ndim - 1)
-        more = [(0, size - known) for size, known in zip(shape, values.shape, strict=True)]
         close = CLOSE * max(before, holding_cost)
         values, lower, upper = settle(
-            partial(one_period, None), np.pad(values, more, mode="edge"), close
+            partial(one_period, None),
+            np.zeros((stock_limit + 1,) + (order_limit + 1,) * (max(longest, 1) - 1)),
+            close,
+            MOST_WORK_IN_ALL // work,
         )
         cost = (lower + upper) / 2
         if abs(cost - before) <= 10 * close:
@@ -101,20 +103,26 @@ def order_size_lost_sales_optimum(
             return AverageCostOptimum(cost, orders, lower, upper)
         before = cost
         stock_limit, order_limit = (math.ceil(WIDER * most) for most in (stock_limit, order_limit))
-    raise RuntimeError(
-        f"stock of {stock_limit} units and orders of {order_limit} that take {longest} periods are "
-        "more than is looked at; give demand and orders in larger units"
+    raise _more_than_is_looked_at(stock_limit, order_limit, longest)
+
+
+def _more_than_is_looked_at(stock: int, order: int, lead_time: int) -> RuntimeError:
+    return RuntimeError(
+        f"stock of {stock} units and orders of {order} with a lead time of {lead_time} are more "
+        "than is looked at; give demand and orders in larger units"
     )
 
 
-def _economic_order(order_costs: Float64[np.ndarray, " sizes"], demand_to_holding: float) -> int:
+def _economic_order(
+    order_costs: Float64[np.ndarray, " sizes"], demand_per_holding_cost: float
+) -> int:
     """Units of the economic order quantity for what orders of the last two sizes have in common
     beside their cost per unit; nothing where they cannot be placed."""
     smaller, larger = order_costs[-2:]
     if not np.isfinite(smaller) or not np.isfinite(larger):
         return 0
     fixed_cost = max(larger - (larger - smaller) * (len(order_costs) - 1), 0.0)
-    return math.ceil(math.sqrt(2 * fixed_cost * demand_to_holding))
+    return math.ceil(math.sqrt(2 * fixed_cost * demand_per_holding_cost))
 
 
 def _one_period(

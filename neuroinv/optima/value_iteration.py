@@ -33,7 +33,12 @@ class Settled(NamedTuple):
     upper: float
 
 
-def settle(improve: Callable[[Values], Values], values: Values, tolerance: float) -> Settled:
+def settle(
+    improve: Callable[[Values], Values],
+    values: Values,
+    tolerance: float,
+    most_sweeps: int = MOST_SWEEPS,
+) -> Settled:
     """Improve values, in place, until the bounds on the average cost are within the tolerance.
 
     Or until they are as close as the rounding of large values lets them come.
@@ -41,10 +46,10 @@ def settle(improve: Callable[[Values], Values], values: Values, tolerance: float
     `improve` gives the least expected cost of a period and the values that follow it.
 
     Raises:
-        RuntimeError: the bounds are still further apart after MOST_SWEEPS sweeps.
+        RuntimeError: the bounds are still further apart after so many sweeps.
     """
     lower = upper = math.nan
-    for _ in range(MOST_SWEEPS):
+    for _ in range(most_sweeps):
         change = improve(values) - values
         lower, upper = float(np.min(change)), float(np.max(change))
         if upper - lower < max(tolerance, ROUNDING * float(np.max(np.abs(values)))):
@@ -54,7 +59,7 @@ def settle(improve: Callable[[Values], Values], values: Values, tolerance: float
         # Relative values: only differences matter, and growing numbers would lose digits.
         values -= values.flat[0]
     raise RuntimeError(
-        f"average-cost bounds still {upper - lower} apart after {MOST_SWEEPS} sweeps; "
+        f"average-cost bounds still {upper - lower} apart after {most_sweeps} sweeps; "
         f"raise tolerance above {tolerance}"
     )
 

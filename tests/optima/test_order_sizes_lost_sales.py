@@ -104,5 +104,13 @@ def test_what_cannot_be_answered_is_said(monkeypatch):
     with pytest.raises(ValueError, match=r"delays gives -1; give whole numbers of periods"):
         order_size_lost_sales_optimum(*system, fixed(1.0), 0, lambda sizes: sizes - 1)
     monkeypatch.setattr(order_sizes_lost_sales, "MOST_WORK", 10**4)
-    with pytest.raises(RuntimeError, match="of 27 units and orders of 27 that take 1 periods"):
+    with pytest.raises(
+        RuntimeError, match="of 27 units and orders of 27 with a lead time of 1 are"
+    ):
+        order_size_lost_sales_optimum(*system, fixed(64.0), 0)
+    with pytest.raises(RuntimeError, match="orders of 100000000000 with a lead time of 1 are more"):
+        order_size_lost_sales_optimum(*system, fixed(64.0), 10**11)
+    monkeypatch.setattr(order_sizes_lost_sales, "MOST_WORK", 10**6)
+    monkeypatch.setattr(order_sizes_lost_sales, "MOST_WORK_IN_ALL", 10**6)
+    with pytest.raises(RuntimeError, match=r"apart after \d+ sweeps"):
         order_size_lost_sales_optimum(*system, fixed(64.0), 0)

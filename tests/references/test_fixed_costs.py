@@ -265,6 +265,7 @@ def test_items_that_lose_sales_are_reviewed_by_simulation(tmp_path, unsearched):
 
 
 PARTS = "problem.whole_units=false"
+NO_LIMIT = "problem.edges.order.order_sizes.most=1e13"
 BY_SIZE = "{breakpoints: [40], values: [1, 3]}"
 SILENT = [
     ["problem=minimum_order_store", PARTS],
@@ -273,6 +274,14 @@ SILENT = [
     ["problem=minimum_order_store", f"+problem.edges.order.order_sizes.lead_time={BY_SIZE}"],
     ["problem=fixed_cost_store", "problem.objective=profit", "problem.unmet_demand=lost"],
     ["problem=fixed_cost_store", "problem.unmet_demand=lost", "problem.edges.order.lead_time=3"],
+    [
+        "problem=fixed_cost_store",
+        "problem.unmet_demand=lost",
+        "problem.edges.order.lead_time=70",
+        "problem.lead_time_bound=70",
+    ],
+    ["problem=minimum_order_store", NO_LIMIT],
+    ["problem=minimum_order_store", NO_LIMIT, "problem.unmet_demand=lost"],
     [
         "problem=fixed_cost_store",
         "problem.edges.order.fixed_cost={low: 1, high: 9, vary: scenario}",
