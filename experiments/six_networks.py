@@ -23,6 +23,9 @@ class Study(NamedTuple):
     """Rounds of message passing of the graph network."""
     updates: dict[int, int] = {}  # noqa: RUF012 (never mutated)
     """Of the graph network from most scenarios, by size, where more than usual pay."""
+    tuned: dict[int, list[str]] = {}  # noqa: RUF012 (never mutated)
+    """Overrides of the graph network from most scenarios, by size: the best of several on dev
+    scenarios."""
 
 
 def stores_of(problem: str, *more: str) -> dict[int, list[str]]:
@@ -141,7 +144,8 @@ STUDIES = {
                 21: [81.24, 77.67, 82.74, 81.26],
             },
         ),
-        updates={5: 3000},
+        updates={5: 2000},
+        tuned={5: ["policy.width=64", "policy.hidden=[64]", "algorithm.learning_rate=0.002"]},
     ),
     "real_many_warehouses": Study(
         {n: [f"problem=real_many_warehouses_21_{n}"] for n in (2, 3, 4, 5)},
