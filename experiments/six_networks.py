@@ -97,7 +97,7 @@ STUDIES = {
                 50: [5.46, 6.20, 5.43, 5.66, 5.42, 5.49],
             },
         ),
-        updates={5: 3000, 10: 6000, 30: 3000, 50: 3000},
+        updates={5: 3000, 10: 6000, 30: 3000, 50: 6000},
     ),
     "many_warehouses": Study(
         {n: [f"problem=many_warehouses_{n}_{warehouses}"] for n, warehouses in MANY.items()},
