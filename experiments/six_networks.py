@@ -24,8 +24,8 @@ class Study(NamedTuple):
     updates: dict[int, int] = {}  # noqa: RUF012 (never mutated)
     """Of the graph network from most scenarios, by size, where more than usual pay."""
     tuned: dict[int, list[str]] = {}  # noqa: RUF012 (never mutated)
-    """Overrides of the graph network from most scenarios, by size: the best of several on dev
-    scenarios."""
+    """Overrides of the graph network from most scenarios, by size, where a search over them
+    was made."""
 
 
 def stores_of(problem: str, *more: str) -> dict[int, list[str]]:

@@ -59,8 +59,10 @@ def row(cell: tuple[int, float]) -> dict:
         ]
     )
     table = finished.table
-    costs = {NAMES[one.name]: one.tested.estimate / items for one in table.rows if one.tested}
     optimum = next((one.exact / items for one in table.rows if one.name == "optimum"), None)
+    costs = {
+        NAMES[one.name]: one.tested.estimate / items for one in table.rows if one.name in NAMES
+    }
     known = costs | {"optimum": optimum}
     printed = PUBLISHED.get(cell, (None,) * len(COLUMNS))
     return {

@@ -13,6 +13,7 @@ from examples import sales_file
 from neuroinv.analysis.statistics import Interval
 from neuroinv.analysis.table import Row, Table
 from neuroinv.build import build
+from neuroinv.experiment import Finished
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 BY_CELLS = {
@@ -155,6 +156,32 @@ def test_the_last_change_to_the_recipe_of_the_regulator_is_our_recipe(monkeypatc
     changes["trained"](48, 2)
     ladder, ours = (cells.composed(one) for one in composed)
     assert ladder == ours
+    forget_experiments(monkeypatch)
+
+
+def test_an_optimum_that_is_simulated_is_no_classical_policy(monkeypatch):
+    """But of one item, where an (s, S) policy is the optimum."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", ["slow_items"])
+    forget_experiments(monkeypatch)
+    import slow_items
+
+    def row(name: str, cost: float, exact: float | None = None) -> Row:
+        paired = Interval(4.0 - cost, 3.9 - cost, 4.1 - cost)
+        return Row(name, "", exact, Interval(cost, cost, cost), paired=paired)
+
+    classical = [row("best (R, S)", 8.0), row("best (Q, S)", 6.0), row("best can-order", 3.0)]
+    rows = (row("optimum", 2.1, 2.0), *classical, row("hybrid", 4.0))
+    finished = Finished(Path(), Table("", "hybrid", False, "optimum", rows), False)
+    for name, found in (("run_cell", finished), ("seconds_of", 0.0), ("origin", {})):
+        monkeypatch.setattr(slow_items, name, lambda *given, found=found: found)
+    made = slow_items.row((2, 50.0))
+    assert [made[name] for name in slow_items.COLUMNS] == [1.0, 2.0, 1.5, 3.0, 4.0]
+    assert made["gap_percent"] == pytest.approx(100.0)
+    assert made["best_classical"] == "can_order"
+    assert made["percent_over_best_classical"] == pytest.approx(100 / 3)
+    one_item = finished.table._replace(rows=(rows[0], rows[-1]))
+    assert slow_items.over_best_classical(one_item)["best_classical"] == "optimum"
     forget_experiments(monkeypatch)
 
 

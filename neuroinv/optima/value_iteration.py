@@ -46,7 +46,7 @@ def settle(
     `improve` gives the least expected cost of a period and the values that follow it.
 
     Raises:
-        RuntimeError: the bounds are still further apart after so many sweeps.
+        RuntimeError: the bounds are still further apart after `most_sweeps` sweeps.
     """
     lower = upper = math.nan
     for _ in range(most_sweeps):
